@@ -1,0 +1,142 @@
+//! What `component.yaml` and `stacks/<stack>.yaml` hold.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::question::Question;
+
+/// One component's manifest, `templates/<component>/component.yaml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The folder's name: lowercase letters, digits and `-`.
+    pub name: String,
+    /// How people call it: `Prometheus`.
+    pub title: String,
+    /// One sentence, shown by `catalog list` and asked about in `init`.
+    pub description: String,
+    pub category: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    pub image: Image,
+    /// May a stack hold several, under different names?
+    #[serde(default)]
+    pub multiple: bool,
+    /// Components without which this one is of no use; a stack that leaves them out is refused.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// `uid:gid` the container runs as; owner of the secrets it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// For each hardening default that `service.yml` departs from (`read_only`, `cap_drop`, `user`, ...): why.
+    #[serde(default)]
+    pub exceptions: BTreeMap<String, String>,
+    #[serde(default)]
+    pub questions: Vec<Question>,
+    /// How readiness is asked for, beside the Compose healthcheck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+    /// The page to open, shown at the end of `up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Page>,
+    /// How a running service takes changed files without a restart; absent: it is recreated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
+    /// Commands that check the service's files inside the pinned image, run with its files mounted.
+    #[serde(default)]
+    pub check: Vec<Check>,
+    /// What Prometheus scrapes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrape: Option<Scrape>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Without tag: `prom/prometheus`.
+    pub repository: String,
+    pub tag: String,
+}
+
+impl Image {
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+}
+
+/// An HTTP GET that answers 2xx when the service is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub port: u16,
+    pub path: String,
+}
+
+/// Where people look at it: the container's port, and the path to open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    pub port: u16,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// Said beside the address, such as the user to log in as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// POST to this address inside the network makes the service read its files again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    pub port: u16,
+    pub path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrape {
+    /// The `job` label; all instances of a component share it.
+    pub job: String,
+    pub port: u16,
+    #[serde(default = "metrics_path")]
+    pub path: String,
+    /// Keeps labels that the metrics bring along (Pushgateway).
+    #[serde(default)]
+    pub honor_labels: bool,
+}
+
+fn metrics_path() -> String {
+    "/metrics".into()
+}
+
+/// One stack, `stacks/<stack>.yaml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackManifest {
+    pub name: String,
+    pub title: String,
+    pub description: String,
+    /// Component names, each with the answers that differ from the component's defaults.
+    pub components: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
+
+/// One kind of alert receiver, an entry of `templates/alertmanager/receivers.yaml`.
+///
+/// Each question's `variable` is a key of Alertmanager's `<kind>_configs`; a `password` is written there
+/// as `<variable>_file`, naming the file that holds the secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiverKind {
+    /// The spec's `type`: `slack`.
+    pub name: String,
+    pub title: String,
+    pub description: String,
+    pub questions: Vec<Question>,
+}

@@ -1,0 +1,179 @@
+//! The one error type: what went wrong and where, why, and what to do about it.
+
+use std::fmt;
+
+/// Documented exit statuses; `DESIGN` and `--help` list the same numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    Done = 0,
+    Error = 1,
+    /// `plan --exit-code` found something to change.
+    ChangesPending = 2,
+    RolledBack = 3,
+    NotRolledBack = 4,
+    Locked = 5,
+    ProofFailed = 6,
+    Usage = 64,
+    Interrupted = 130,
+}
+
+/// A place in a text file. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    /// How many characters the offending text spans on its first line (at least 1).
+    pub width: usize,
+    /// The whole line of source, for the excerpt.
+    pub excerpt: String,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// An error as people read it: one line that says what and where, then causes, then a hint.
+///
+/// `message` is a lowercase fragment that names the thing in backticks.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Parts>);
+
+/// An error's fields, reached through `Error` itself.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub exit: Exit,
+    pub message: String,
+    pub at: Option<Location>,
+    /// Said under the offending text, such as ``did you mean `retention`?``.
+    pub label: Option<String>,
+    pub causes: Vec<String>,
+    /// Lines quoted from elsewhere: a container's last log lines, a health check's output.
+    pub quoted: Vec<String>,
+    pub hint: Option<String>,
+    /// Further errors found in the same pass, so that one run shows them all.
+    pub also: Vec<Error>,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            exit: Exit::Error,
+            message: message.into(),
+            at: None,
+            label: None,
+            causes: Vec::new(),
+            quoted: Vec::new(),
+            hint: None,
+            also: Vec::new(),
+        }))
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(message).exit(Exit::Usage)
+    }
+
+    /// Ctrl-C, or Esc at the first question.
+    pub fn interrupted() -> Self {
+        Self::new("interrupted").exit(Exit::Interrupted)
+    }
+
+    pub fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    pub fn at(mut self, location: Location) -> Self {
+        self.at = Some(location);
+        self
+    }
+
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    pub fn quote(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.quoted.extend(lines);
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says the same error under a larger heading: the old message becomes the first cause.
+    pub fn within(mut self, message: impl Into<String>) -> Self {
+        let inner = std::mem::replace(&mut self.message, message.into());
+        self.causes.insert(0, inner);
+        self
+    }
+
+    /// Folds errors found in one pass into one; `Ok` when there are none.
+    pub fn all(mut errors: Vec<Error>) -> Result<()> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let mut first = errors.remove(0);
+        first.also.extend(errors);
+        Err(first)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        if let Some(at) = &self.at {
+            write!(f, " ({at})")?;
+        }
+        self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl std::ops::Deref for Error {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
+    }
+}
+
+/// The entry of `known` that was probably meant by `given`, if any is near enough.
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(given, candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelling_finds_its_neighbour_and_nonsense_finds_nothing() {
+        let known = ["retention", "port", "scrape_interval"];
+        assert_eq!(did_you_mean("retension", known), Some("retention"));
+        assert_eq!(did_you_mean("xyzzy", known), None);
+    }
+}

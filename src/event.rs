@@ -1,0 +1,74 @@
+//! What happens during long work, as one typed stream: bars, plain lines and JSON are consumers of it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// `total` images will be pulled.
+    PullsStarted {
+        total: usize,
+    },
+    /// One layer of one image; `total` bytes is 0 while unknown.
+    PullProgress {
+        image: String,
+        layer: String,
+        status: String,
+        current: u64,
+        total: u64,
+    },
+    Pulled {
+        image: String,
+        took: Duration,
+    },
+    NetworkCreated {
+        name: String,
+    },
+    VolumeCreated {
+        name: String,
+    },
+    FilesWritten {
+        service: String,
+        files: usize,
+    },
+    ServiceCreating {
+        service: String,
+    },
+    ServiceStarting {
+        service: String,
+    },
+    /// Waiting at the gate: `why` changes as it gets nearer (`starting`, `not answering yet`, `staying up`).
+    ServiceWaiting {
+        service: String,
+        why: String,
+    },
+    ServiceReady {
+        service: String,
+        took: Duration,
+    },
+    ServiceFailed {
+        service: String,
+        cause: String,
+        log: Vec<String>,
+    },
+    /// The container from before is running again.
+    ServiceRestored {
+        service: String,
+        image: String,
+    },
+    ServiceRemoved {
+        service: String,
+    },
+    Removed {
+        what: String,
+        name: String,
+    },
+    Warning {
+        text: String,
+    },
+}
+
+/// Where events go. Called from one thread.
+pub type Sink<'a> = &'a dyn Fn(Event);

@@ -1,0 +1,21 @@
+//! Watchpost puts a complete monitoring stack on any Docker host, and proves that it works.
+//!
+//! ```text
+//!  answers / flags ─► spec ─┐
+//!                  catalog ─┴─► resolved ─► bundle ─┐
+//!                                                   ├─► plan ─► apply + gate
+//!               docker host ─► observed ────────────┘
+//! ```
+//!
+//! Everything left of `apply` is pure: same input, same bytes, same plan. Only `docker` and `proof` do I/O;
+//! only `cli`, `ui` and `wizard` print, prompt or read the environment.
+
+pub mod catalog;
+pub mod compose;
+pub mod error;
+pub mod event;
+pub mod plan;
+pub mod render;
+pub mod secrets;
+pub mod spec;
+pub mod yaml;

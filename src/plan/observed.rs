@@ -1,0 +1,135 @@
+//! One snapshot of the Docker host, as far as a plan looks at it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Labels of ours, beside Compose's.
+pub mod label {
+    /// The stack's id: what does not carry it is never touched. Its value is the project's name.
+    pub const STACK: &str = "watchpost.stack";
+    /// The service as canonical JSON (`compose::Service`), without secrets: exact diffs, and history from labels.
+    pub const SERVICE: &str = "watchpost.service";
+    /// Hash of the service's files, and the name of their folder in its files volume.
+    pub const FILES: &str = "watchpost.files";
+    /// Keyed fingerprint of the service's secrets; the key is `SALT` on the store volume.
+    pub const SECRETS: &str = "watchpost.secrets";
+    /// On the store volume only: the random key of the fingerprints. cAdvisor does not export volume labels.
+    pub const SALT: &str = "watchpost.salt";
+    /// What a volume is for: `data`, `files`, `secrets`, `store`.
+    pub const ROLE: &str = "watchpost.role";
+
+    pub const PROJECT: &str = "com.docker.compose.project";
+    pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+    pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    pub engine: Engine,
+    /// Containers of this stack, parked ones included.
+    pub containers: Vec<Container>,
+    pub networks: Vec<Network>,
+    /// Volumes of this stack.
+    pub volumes: Vec<Volume>,
+    /// Image id by reference, for the references the bundle names and the host has.
+    pub images: BTreeMap<String, String>,
+    /// Published ports of containers that are not this stack's, and listening sockets where they can be seen.
+    pub taken_ports: Vec<TakenPort>,
+    /// Names of containers, networks or volumes that the bundle wants and that belong to somebody else.
+    pub foreign: Vec<String>,
+    /// The deployed files of services whose files are to change: by service, then path. Read without changing anything.
+    pub files: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Engine {
+    pub version: String,
+    pub api_version: String,
+    pub os: String,
+    /// Is it this machine's own? Then container addresses and published ports can be reached directly.
+    pub local: bool,
+    /// `local Docker` or the address.
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Container {
+    pub id: String,
+    /// Without the leading slash.
+    pub name: String,
+    pub service: String,
+    pub image: String,
+    pub image_id: String,
+    pub labels: BTreeMap<String, String>,
+    pub state: State,
+    pub health: Health,
+    pub restart_count: i64,
+    /// RFC 3339, as the daemon says it; empty when never started.
+    pub started_at: String,
+    /// `HOST_IP:PORT -> container port`, as published now.
+    pub ports: Vec<PublishedPort>,
+    /// Addresses by network name.
+    pub addresses: BTreeMap<String, String>,
+    /// Kept aside by a replacement that has not passed its gates.
+    pub parked: bool,
+}
+
+impl Container {
+    pub fn label(&self, key: &str) -> &str {
+        self.labels.get(key).map_or("", String::as_str)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Created,
+    Running,
+    Restarting,
+    Paused,
+    Exited,
+    Removing,
+    Dead,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// The container has no healthcheck.
+    None,
+    Starting,
+    Healthy,
+    Unhealthy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PublishedPort {
+    pub ip: String,
+    pub port: u16,
+    pub container_port: u16,
+    pub protocol: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    pub id: String,
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    pub ours: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPort {
+    pub ip: String,
+    pub port: u16,
+    pub protocol: String,
+    /// Who holds it: ``container `web` ``, `another program`.
+    pub holder: String,
+}

@@ -80,7 +80,7 @@ pub struct Page {
     pub port: u16,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Said beside the address, such as the user to log in as.
+    /// Said beside the address, such as the user to log in as; `{variable}` stands for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -107,6 +107,9 @@ pub struct Scrape {
     pub port: u16,
     #[serde(default = "metrics_path")]
     pub path: String,
+    /// The question whose answer is the `instance` label; absent: the service's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Keeps labels that the metrics bring along (Pushgateway).
     #[serde(default)]
     pub honor_labels: bool,

@@ -42,6 +42,9 @@ pub struct Question {
     /// Of a `password`: the secret it is when the spec names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<DefaultSecret>,
+    /// Of a `password`: the file is a JSON object that holds the value under this key, a template of answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_key: Option<String>,
     /// Asked only of those who want details.
     #[serde(default)]
     pub advanced: bool,

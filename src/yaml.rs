@@ -4,6 +4,7 @@
 //! documents, nesting without end. `Node::decode` feeds serde.
 
 mod decode;
+pub mod emit;
 
 use std::rc::Rc;
 

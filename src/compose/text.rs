@@ -3,6 +3,8 @@
 //! Compose interpolates `$VAR`; our bundles never use that. A literal `$` is written `$$`, as Compose wants it,
 //! and typed data holds the plain `$`.
 
+use serde_json::Value;
+
 use super::types::File;
 use crate::error::{Error, Result};
 use crate::yaml::{self, Kind, Node};
@@ -70,19 +72,19 @@ impl Node {
 
 /// Writes the file under the comment lines of `header`. The same data gives the same bytes.
 pub fn write(file: &File, header: &[&str]) -> Result<String> {
-    let broken = |error: serde_yaml::Error| Error::new("the Compose file cannot be written").cause(error);
-    let mut value = serde_yaml::to_value(file).map_err(broken)?;
+    let mut value =
+        serde_json::to_value(file).map_err(|error| Error::new("the Compose file cannot be written").cause(error))?;
     escape(&mut value);
-    let body = serde_yaml::to_string(&value).map_err(broken)?;
+    let body = yaml::emit::emit(&value);
     let comments: String = header.iter().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect();
     Ok(comments + &body)
 }
 
-fn escape(value: &mut serde_yaml::Value) {
+fn escape(value: &mut Value) {
     match value {
-        serde_yaml::Value::String(text) if text.contains('$') => *text = text.replace('$', "$$"),
-        serde_yaml::Value::Sequence(items) => items.iter_mut().for_each(escape),
-        serde_yaml::Value::Mapping(entries) => entries.iter_mut().for_each(|(_, value)| escape(value)),
+        Value::String(text) if text.contains('$') => *text = text.replace('$', "$$"),
+        Value::Array(items) => items.iter_mut().for_each(escape),
+        Value::Object(entries) => entries.iter_mut().for_each(|(_, value)| escape(value)),
         _ => {}
     }
 }

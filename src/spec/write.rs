@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::types::{Answers, Selection, Spec};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::yaml::emit::emit;
 
 /// `watchpost.yaml` of this spec, in the order in which people read it. Empty parts are left out.
 pub fn write(spec: &Spec) -> Result<String> {
@@ -30,8 +31,7 @@ pub fn write(spec: &Spec) -> Result<String> {
     add("probes", json!(spec.probes));
     add("dashboards", json!(spec.dashboards));
     add("rules", json!(spec.rules));
-    let body = serde_yaml::to_string(&Value::Object(root))
-        .map_err(|error| Error::new("the spec cannot be written").cause(error))?;
+    let body = emit(&Value::Object(root));
     Ok(format!("# What `watchpost up` deploys. `watchpost catalog show COMPONENT` lists all settings.\n{body}"))
 }
 

@@ -12,6 +12,7 @@
 
 pub mod catalog;
 pub mod compose;
+pub mod docker;
 pub mod error;
 pub mod event;
 pub mod plan;

@@ -19,6 +19,9 @@ pub mod label {
     /// What a volume is for: `data`, `files`, `secrets`, `store`.
     pub const ROLE: &str = "watchpost.role";
 
+    /// On the containers that only carry files and are never started; its value is the project's name.
+    pub const COURIER: &str = "watchpost.courier";
+
     pub const PROJECT: &str = "com.docker.compose.project";
     pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
     pub const CONFIG_HASH: &str = "com.docker.compose.config-hash";
@@ -64,9 +67,6 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     pub state: State,
     pub health: Health,
-    pub restart_count: i64,
-    /// RFC 3339, as the daemon says it; empty when never started.
-    pub started_at: String,
     /// `HOST_IP:PORT -> container port`, as published now.
     pub ports: Vec<PublishedPort>,
     /// Addresses by network name.

@@ -34,8 +34,10 @@ pub fn plan(bundle: &Bundle, fingerprints: &Fingerprints, observed: &Observed) -
     conflict::check(file, observed, &changing)?;
 
     let mut drafts = pulls(file, observed, &changing);
-    drafts.extend(networks(file, observed));
-    drafts.extend(volumes(file, observed));
+    // Nothing changes before every image is there.
+    let pulled: Vec<String> = drafts.iter().map(|draft| draft.key.clone()).collect();
+    let rest = networks(file, observed).into_iter().chain(volumes(file, observed));
+    drafts.extend(rest.map(|draft| draft.after(pulled.iter().cloned())));
     let foundations: Vec<String> = drafts.iter().map(|draft| draft.key.clone()).collect();
     for (name, draft) in services {
         let service = &file.services[name];
@@ -43,7 +45,7 @@ pub fn plan(bundle: &Bundle, fingerprints: &Fingerprints, observed: &Observed) -
         let ports = holders(name, service, observed);
         drafts.push(draft.after(foundations.iter().cloned()).after(needed).after(ports));
     }
-    drafts.extend(removals(file, observed));
+    drafts.extend(removals(file, observed).into_iter().map(|draft| draft.after(pulled.iter().cloned())));
     Ok(Plan { operations: order(drafts), unchanged })
 }
 

@@ -118,8 +118,6 @@ impl Host {
             ]),
             state: State::Running,
             health: Health::Healthy,
-            restart_count: 0,
-            started_at: String::new(),
             ports: published
                 .map(|port| PublishedPort {
                     ip: port.ip,

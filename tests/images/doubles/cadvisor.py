@@ -146,6 +146,7 @@ KIND_OF = [
     (r"container_(fs|blkio)_.*", "diskIO"),
     (r"container_oom_events_total", "oom_event"),
     (r"container_pressure_.*", "pressure"),
+    (r"container_(processes|threads|threads_max|file_descriptors|sockets|ulimits_soft)", "process"),
 ]
 
 # Families that are newer than the recording: name, type, help, labels of its own.
@@ -157,6 +158,13 @@ NEWER = [
     ("container_memory_total_active_file_bytes", "gauge", "Current total active file in bytes.", {}),
     ("container_memory_total_inactive_file_bytes", "gauge", "Current total inactive file in bytes.", {}),
     ("container_oom_events_total", "counter", "Count of out of memory events observed for the container", {}),
+    ("container_processes", "gauge", "Number of processes running inside the container.", {}),
+    ("container_threads", "gauge", "Number of threads running inside the container", {}),
+    ("container_threads_max", "gauge", "Maximum number of threads allowed inside the container, infinity if value is zero", {}),
+    ("container_file_descriptors", "gauge", "Number of open file descriptors for the container.", {}),
+    ("container_sockets", "gauge", "Number of open sockets for the container.", {}),
+    ("container_ulimits_soft", "gauge", "Soft ulimit values for the container root process. Unlimited if -1, except priority and nice",
+     {"ulimit": "max_open_files"}),
 ] + [
     (f"container_pressure_{what}_{how}_seconds_total", "counter", f"Total time duration {whom} due to {what} congestion.", {})
     for what in ("cpu", "memory", "io")
@@ -176,7 +184,8 @@ GAUGES = {
     "container_memory_usage_bytes": 48e6, "container_memory_working_set_bytes": 32e6, "container_memory_rss": 24e6,
     "container_memory_cache": 12e6, "container_memory_kernel_usage": 1e6, "container_fs_usage_bytes": 64e3,
     "container_memory_total_active_file_bytes": 4e6, "container_memory_total_inactive_file_bytes": 8e6,
-    "container_memory_max_usage_bytes": 64e6, "container_memory_mapped_file": 6e6,
+    "container_memory_max_usage_bytes": 64e6, "container_memory_mapped_file": 6e6, "container_processes": 2,
+    "container_threads": 12, "container_file_descriptors": 24, "container_sockets": 6,
 }
 
 SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$")
@@ -246,7 +255,7 @@ def docker_containers(endpoint):
             found.append({
                 "id": f"/docker/{entry['Id']}", "name": detail["Name"].lstrip("/"), "image": detail["Config"]["Image"],
                 "labels": detail["Config"]["Labels"] or {}, "started": seconds_of(detail["State"]["StartedAt"]),
-                "memory": detail["HostConfig"]["Memory"], "cpus": detail["HostConfig"]["NanoCpus"] / 1e9,
+                "memory": detail["HostConfig"]["Memory"], "pids": max(0, detail["HostConfig"].get("PidsLimit") or 0),
                 "health": detail["State"].get("Health", {}).get("Status", ""),
             })
         return found
@@ -255,7 +264,7 @@ def docker_containers(endpoint):
 
 
 def raw_cgroup(path, started):
-    return {"id": path, "name": "", "image": "", "labels": {}, "started": started, "memory": 0, "cpus": 0, "health": ""}
+    return {"id": path, "name": "", "image": "", "labels": {}, "started": started, "memory": 0, "pids": 0, "health": ""}
 
 
 # --- the exposition -------------------------------------------------------------------------------------------------
@@ -295,13 +304,19 @@ class Exposition:
             return math.floor(container["started"])
         if name == "container_spec_memory_limit_bytes":
             return container["memory"]
+        if name == "container_threads_max":
+            return container["pids"]
+        if name == "container_ulimits_soft":
+            return 1048576
         if name == "container_health_state":
             return {"healthy": 1, "": -1}.get(container["health"], 0)
         if kind == "counter":
             return age * first_match(PER_SECOND, name, 0) * (0.5 + share)
         if name in GAUGES:
             steady = GAUGES[name] * (0.5 + share) * (1 + 0.02 * math.sin(now / 300))
-            return math.floor(min(steady, 0.6 * container["memory"]) if container["memory"] else steady)
+            if container["memory"] and name.startswith("container_memory_"):
+                steady = min(steady, 0.6 * container["memory"])
+            return max(1, math.floor(steady))
         return recorded
 
     def container_lines(self, name, kind, samples, containers, every_label, now):

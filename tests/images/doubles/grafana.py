@@ -153,6 +153,17 @@ class Api:
         record = self.dashboard(uid)
         return {"meta": self.meta_of(uid, record), "dashboard": record["model"]}
 
+    @route("GET", "/api/dashboards/home")
+    def home(self, request):
+        """The dashboard of the file that `default_home_dashboard_path` names."""
+        path = setting("dashboards", "default_home_dashboard_path")
+        try:
+            with open(path or os.devnull, encoding="utf-8") as file:
+                model = json.loads(file.read() or "{}")
+        except (OSError, ValueError):
+            raise Refused(500, "Failed to load home dashboard") from None
+        return {"meta": {"isHome": True, "canEdit": True, "canSave": False, "provisioned": False}, "dashboard": model}
+
     @route("DELETE", "/api/dashboards/uid/:uid")
     def delete_dashboard(self, request, uid):
         if self.dashboard(uid)["provisioned"]:

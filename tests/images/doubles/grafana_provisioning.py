@@ -55,7 +55,7 @@ def read_files(directory, logger):
     try:
         names = sorted(os.listdir(directory))
     except OSError as error:
-        log(logger, "error", f"can't read provisioning files from directory", path=directory, error=error)
+        log(logger, "error", "can't read provisioning files from directory", path=directory, error=error)
         return []
     found = []
     for name in names:

@@ -8,12 +8,16 @@ import sys
 import threading
 import time
 
+LEVELS = ("debug", "info", "warn", "error", "critical")
 FAILURES_ALLOWED = 5
 FAILURE_WINDOW = 300  # seconds
 
 
 def log(logger, level, message, **fields):
-    """One line in Grafana's own format."""
+    """One line in Grafana's own format, when `GF_LOG_LEVEL` lets it through."""
+    wanted = os.environ.get("GF_LOG_LEVEL", "info").lower()
+    if LEVELS.index(level) < (LEVELS.index(wanted) if wanted in LEVELS else 1):
+        return
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     rest = "".join(f" {key}={json.dumps(str(value))}" for key, value in fields.items())
     print(f"logger={logger} t={moment} level={level} msg={json.dumps(message)}{rest}", file=sys.stdout, flush=True)

@@ -1,0 +1,73 @@
+//! How the services of a stack are.
+
+use bollard::query_parameters::InspectContainerOptions;
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::connect::Client;
+use crate::compose::Service;
+use crate::error::Result;
+use crate::plan::Observed;
+use crate::plan::observed::{Container, Health, State, label};
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ServiceStatus {
+    pub service: String,
+    /// `Prometheus`; the service's name when its component is unknown.
+    pub title: String,
+    pub image: String,
+    pub container: String,
+    pub state: State,
+    pub health: Health,
+    /// RFC 3339; null when it does not run.
+    pub started_at: Option<String>,
+    pub restarts: i64,
+    /// Pages and ports published on the host: `http://127.0.0.1:9090`, `127.0.0.1:9091`.
+    pub addresses: Vec<String>,
+    /// Said beside its page.
+    pub note: Option<String>,
+}
+
+/// Services in the order of their names; parked containers are not shown.
+pub async fn status(client: &Client, observed: &Observed) -> Result<Vec<ServiceStatus>> {
+    let containers: Vec<&Container> = observed.containers.iter().filter(|container| !container.parked).collect();
+    let inspected =
+        join_all(containers.iter().map(|c| client.docker.inspect_container(&c.id, None::<InspectContainerOptions>)))
+            .await;
+    let mut statuses: Vec<ServiceStatus> = containers
+        .into_iter()
+        .zip(inspected)
+        .map(|(container, found)| {
+            let found = found.ok();
+            let restarts = found.as_ref().and_then(|found| found.restart_count).unwrap_or(0);
+            let started_at =
+                found.and_then(|found| found.state?.started_at).filter(|_| container.state == State::Running);
+            one(container, restarts, started_at)
+        })
+        .collect();
+    statuses.sort_by(|a, b| a.service.cmp(&b.service));
+    Ok(statuses)
+}
+
+fn one(container: &Container, restarts: i64, started_at: Option<String>) -> ServiceStatus {
+    let service: Service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
+    let extension = service.extension.unwrap_or_default();
+    let title = if extension.title.is_empty() { container.service.clone() } else { extension.title };
+    let page = extension.page;
+    let addresses = container.ports.iter().map(|port| match &page {
+        Some(page) if page.port == port.container_port => format!("http://{}:{}{}", port.ip, port.port, page.path),
+        _ => format!("{}:{}", port.ip, port.port),
+    });
+    ServiceStatus {
+        service: container.service.clone(),
+        title,
+        image: container.image.clone(),
+        container: container.name.clone(),
+        state: container.state,
+        health: container.health,
+        started_at,
+        restarts,
+        addresses: addresses.collect(),
+        note: page.and_then(|page| page.note),
+    }
+}

@@ -1,0 +1,77 @@
+//! The daemon's events of one stack, subscribed to before anything is done, so that none is missed.
+
+use bollard::models::EventMessage;
+use bollard::query_parameters::EventsOptions;
+use futures_util::StreamExt;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+use super::connect::Client;
+use crate::plan::observed::label;
+
+/// What befell a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    pub container: String,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Died { code: i64 },
+    OutOfMemory,
+    Healthy,
+    Unhealthy,
+}
+
+/// Listens until it is dropped.
+pub struct Watch {
+    sender: broadcast::Sender<Happening>,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    pub fn start(client: &Client, project: &str) -> Self {
+        let (sender, _) = broadcast::channel(256);
+        let filters = [("type", "container".to_owned()), ("label", format!("{}={project}", label::STACK))];
+        let filters = filters.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect();
+        let mut stream = Box::pin(
+            client.docker.clone().events(Some(EventsOptions { filters: Some(filters), ..Default::default() })),
+        );
+        let out = sender.clone();
+        // A stream that breaks ends the task: gates then rest on their own probes and on inspecting.
+        let task = tokio::spawn(async move {
+            while let Some(Ok(event)) = stream.next().await {
+                if let Some(happening) = happening(&event) {
+                    let _ = out.send(happening);
+                }
+            }
+        });
+        Self { sender, task }
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<Happening> {
+        self.sender.subscribe()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn happening(event: &EventMessage) -> Option<Happening> {
+    let actor = event.actor.as_ref()?;
+    let what = match event.action.as_deref()? {
+        "die" => {
+            let code = actor.attributes.as_ref().and_then(|attributes| attributes.get("exitCode")?.parse().ok());
+            What::Died { code: code.unwrap_or(-1) }
+        }
+        "oom" => What::OutOfMemory,
+        action if action.starts_with("health_status: unhealthy") => What::Unhealthy,
+        action if action.starts_with("health_status: healthy") => What::Healthy,
+        _ => return None,
+    };
+    Some(Happening { container: actor.id.clone()?, what })
+}

@@ -238,13 +238,23 @@ fn matches(pattern: &str, text: &str) -> bool {
 fn check_secret(value: &Value) -> Result<Value, Problem> {
     let name = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("secret")?.as_str());
     match name {
-        Some(name) => Ok(secret_reference(name)),
+        Some(name) if is_secret_name(name) => Ok(secret_reference(name)),
+        Some(name) => Err(Problem {
+            message: format!("names no secret: `{name}`"),
+            hint: Some("a secret's name has letters, digits, `_`, `-` and `.`, and begins with a letter or digit".into()),
+        }),
         None if value.is_null() => Ok(Value::Null),
         None => Err(Problem {
             message: "must name a secret, never hold its value".into(),
             hint: Some("write `{secret: NAME}` and say under `secrets:` where NAME comes from: `{env: VARIABLE}` or `{file: PATH}`".into()),
         }),
     }
+}
+
+/// A secret's name becomes the name of a file, so that it must not lead out of its folder.
+fn is_secret_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 fn secret_reference(name: &str) -> Value {
@@ -297,13 +307,12 @@ pub fn parse_duration(text: &str) -> Option<f64> {
 pub fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
-    let unit = text[digits..].to_ascii_lowercase();
-    let power = match unit.trim_end_matches('b').trim_end_matches('i') {
-        "" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
+    let power = match text[digits..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
         _ => return None,
     };
     number.checked_mul(1024_u64.checked_pow(power)?)
@@ -376,6 +385,7 @@ mod tests {
         assert_eq!(password.check(&json!({"secret": "db"})), Ok(json!({"secret": "db"})));
         let problem = password.check(&json!("hunter2")).expect_err("refused");
         assert!(!problem.message.contains("hunter2"));
+        assert!(password.check(&json!({"secret": "../../etc/passwd"})).is_err());
     }
 
     #[test]
@@ -386,5 +396,6 @@ mod tests {
         assert_eq!(parse_size("512MB"), Some(512 << 20));
         assert_eq!(parse_size("1g"), Some(1 << 30));
         assert_eq!(parse_size("lots"), None);
+        assert_eq!(parse_size("5i"), None);
     }
 }

@@ -10,6 +10,8 @@ mod rules;
 mod service;
 mod template;
 
+pub use template::is_template;
+
 use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -78,7 +80,7 @@ pub fn lint(catalog: &Catalog, names: &[String], render: &Render<'_>) -> Result<
 fn check(catalog: &Catalog, component: &Component, render: &Render<'_>, report: &mut Report<'_>) {
     manifest::check(component, report);
     layout::check(component, report);
-    template::check(catalog, component, report);
+    template::check(component, report);
     dashboards::check(catalog, component, report);
     let (plain, full) = samples(&component.manifest.questions);
     match render(component, &plain) {
@@ -94,7 +96,7 @@ fn check(catalog: &Catalog, component: &Component, render: &Render<'_>, report: 
 }
 
 /// Answers to render with: what must be answered and nothing else; and every example, with each switch turned over.
-fn samples(questions: &[Question]) -> (Resolved, Resolved) {
+pub fn samples(questions: &[Question]) -> (Resolved, Resolved) {
     let mut plain = Resolved::new();
     let mut full = Resolved::new();
     for question in questions {

@@ -3,10 +3,10 @@
 use regex_lite::Regex;
 
 use super::{Report, at_offset, place};
-use crate::catalog::{Catalog, CatalogFile, Component};
+use crate::catalog::{CatalogFile, Component};
 use crate::error::Error;
 
-pub(super) fn check(catalog: &Catalog, component: &Component, report: &mut Report<'_>) {
+pub(super) fn check(component: &Component, report: &mut Report<'_>) {
     for (path, file) in component.files.iter().filter(|(path, _)| is_template(path)) {
         let text = match file.text() {
             Ok(text) => text,
@@ -25,10 +25,11 @@ pub(super) fn check(catalog: &Catalog, component: &Component, report: &mut Repor
             whole_scalars(file, text, &tags, report);
         }
     }
-    unused_questions(catalog, component, report);
+    unused_questions(component, report);
 }
 
-fn is_template(path: &str) -> bool {
+/// Is the file rendered? Dashboards, other JSON and rules' tests are not.
+pub fn is_template(path: &str) -> bool {
     let rendered = path == "service.yml" || path.starts_with("files/") || path.starts_with("rules/");
     rendered && !path.ends_with(".json") && !path.starts_with("rules/tests/")
 }
@@ -89,7 +90,8 @@ fn uses_safe(inner: &str) -> bool {
 /// A quoted scalar inside a larger one would end it, so that a value stands alone, or in a block scalar (which
 /// only a line break could end, and JSON has none).
 fn whole_scalars(file: &CatalogFile, text: &str, tags: &[Tag<'_>], report: &mut Report<'_>) {
-    for tag in tags.iter().filter(|tag| tag.is_value) {
+    // `bare` writes numbers and booleans only, which end nothing.
+    for tag in tags.iter().filter(|tag| tag.is_value && !tag.inner.trim().ends_with("bare")) {
         let line_start = text[..tag.start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = text[tag.end..].find('\n').map_or(text.len(), |newline| tag.end + newline);
         let before = without_blocks(&text[line_start..tag.start]);
@@ -154,23 +156,25 @@ fn in_block_scalar(above: &str, here: &str) -> bool {
 }
 
 /// A question that no template asks about has no effect, whatever people answer.
-fn unused_questions(catalog: &Catalog, component: &Component, report: &mut Report<'_>) {
+fn unused_questions(component: &Component, report: &mut Report<'_>) {
     let manifest = &component.manifest;
-    let texts = |component: &Component| -> String {
-        let templates = component.files.iter().filter(|(path, _)| is_template(path));
-        templates.filter_map(|(_, file)| file.text().ok()).collect()
-    };
+    let templates = component.files.iter().filter(|(path, _)| is_template(path));
+    let texts: String = templates.filter_map(|(_, file)| file.text().ok()).collect();
     let keys: String = manifest.questions.iter().filter_map(|question| question.json_key.as_deref()).collect();
-    let own = texts(component) + &keys;
-    let others: String = catalog.components.values().map(texts).collect();
+    let own = texts + &keys;
     let by_the_renderer = |variable: &str| {
         let instance = manifest.scrape.as_ref().and_then(|scrape| scrape.instance.as_deref());
         let note = manifest.page.as_ref().and_then(|page| page.note.as_deref()).unwrap_or_default();
-        variable == "memory" || instance == Some(variable) || note.contains(&format!("{{{variable}}}"))
+        // The structure `alertmanager` that the renderer assembles has these in its route.
+        let in_route = matches!(variable, "group_wait" | "group_interval" | "repeat_interval");
+        in_route && own.contains("<< alertmanager")
+            || variable == "memory"
+            || instance == Some(variable)
+            || note.contains(&format!("{{{variable}}}"))
     };
     for question in &manifest.questions {
         let variable = question.variable.as_str();
-        let used = by_the_renderer(variable) || mentions(&own, variable) || mentions(&others, variable);
+        let used = by_the_renderer(variable) || mentions(&own, variable);
         if let (false, Some(file)) = (used, component.files.get("component.yaml")) {
             let error = Error::new(format!("no template uses the answer to `{variable}`"));
             report.warn(
@@ -213,6 +217,7 @@ mod tests {
             "<< name >>:\n  b: 1\n",
             "a: |\n  x < << answers.x >>\n",
             "a:\n  - expr: >-\n      x{a=\"b\"}\n        < << answers.x >>\n",
+            "a: x<< answers.x | bare >>\n",
             "jobs:\n<< jobs | yaml(indent=2) >>\n",
         ] {
             assert_eq!(inside_larger_texts(text), 0, "{text}");

@@ -11,6 +11,7 @@ pub mod lint;
 pub mod manifest;
 pub mod question;
 mod read;
+mod units;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,5 +1,14 @@
 //! Spec and catalog to bundle. Pure: the same input gives the same bytes.
 
+mod alerting;
+mod assemble;
 pub mod bundle;
+mod context;
+pub mod resolve;
+mod scrape;
+mod template;
 
+pub use assemble::render;
 pub use bundle::Bundle;
+pub use resolve::{Instance, OwnFiles, Resolved, resolve};
+pub use template::syntax;

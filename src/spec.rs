@@ -1,8 +1,15 @@
 //! `watchpost.yaml`: the user's file.
 //!
-//! Read in two steps: the shape here, the answers by the catalog's questions in `resolve`.
+//! Read in two steps: the shape here, the answers by the catalog's questions in `render::resolve`.
 
 pub mod alerting;
+mod names;
+mod overrides;
+mod read;
+pub mod schema;
 pub mod types;
+mod write;
 
+pub use read::read;
 pub use types::*;
+pub use write::write;

@@ -4,6 +4,7 @@
 //! documents, nesting without end. `Node::decode` feeds serde.
 
 mod decode;
+pub mod emit;
 
 use std::rc::Rc;
 
@@ -13,6 +14,8 @@ use crate::error::{Error, Location, Result};
 
 /// Deeper nesting than any file of ours has; bounds the recursion on hostile input.
 const MAX_DEPTH: usize = 64;
+/// Nodes that aliases may add in one file: `*a` of `*b` of `*c` would otherwise fill the memory.
+const MAX_ALIASED: usize = 100_000;
 
 /// One text file: its name as the user wrote it, and its lines.
 #[derive(Debug)]
@@ -108,6 +111,13 @@ impl Node {
         matches!(self.kind, Kind::Null)
     }
 
+    /// How many nodes this is.
+    fn count(&self) -> usize {
+        let items: usize = self.items().iter().map(Node::count).sum();
+        let entries: usize = self.entries().iter().map(|(_, value)| 1 + value.count()).sum();
+        1 + items + entries
+    }
+
     /// What this is, in the words of an error message: "a list", "the number 3".
     pub fn describe(&self) -> String {
         match &self.kind {
@@ -151,7 +161,8 @@ impl Node {
 /// Parses the one document in `text`; an empty text is `Null`.
 pub fn parse(name: &str, text: &str) -> Result<Node> {
     let source = Source::new(name, text);
-    let mut builder = Builder { source: source.clone(), parser: Parser::new_from_str(text), anchors: Vec::new() };
+    let mut builder =
+        Builder { source: source.clone(), parser: Parser::new_from_str(text), anchors: Vec::new(), aliased: 0 };
     builder.document()
 }
 
@@ -164,6 +175,7 @@ struct Builder<'a> {
     source: Rc<Source>,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     anchors: Vec<(usize, Node)>,
+    aliased: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -232,6 +244,10 @@ impl<'a> Builder<'a> {
             Event::Alias(anchor) => {
                 let target = self.anchors.iter().find(|(id, _)| *id == anchor).map(|(_, node)| node.clone());
                 let node = target.ok_or_else(|| self.node(span, Kind::Null).error("unknown anchor"))?;
+                self.aliased += node.count();
+                if self.aliased > MAX_ALIASED {
+                    return Err(self.node(span, Kind::Null).error("aliases expand to more than a file can hold"));
+                }
                 (0, node)
             }
             other => return Err(self.node(span, Kind::Null).error(format!("unexpected {other:?}"))),
@@ -344,6 +360,16 @@ mod tests {
     #[test]
     fn broken_yaml_is_located() {
         assert_eq!(error("name: [a\nports: 1\n").at.clone().expect("located").file, "s.yaml");
+    }
+
+    #[test]
+    fn aliases_cannot_fill_the_memory() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let inner = format!("*a{}, ", level - 1).repeat(10);
+            text += &format!("a{level}: &a{level} [{inner}]\n");
+        }
+        assert!(parse("s.yaml", &text).expect_err("refused").message.contains("aliases"));
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! What a Compose file must hold beyond its shape.
+
+use std::collections::BTreeSet;
+
+use super::types::{File, Service};
+use super::values::{self, Mount, Port};
+use crate::error::{Error, Result};
+use crate::yaml::Node;
+
+pub(super) fn check(file: &File, node: &Node) -> Result<()> {
+    let services = node.get("services");
+    let mut errors = Vec::new();
+    for (name, service) in &file.services {
+        let place = services.and_then(|services| services.get(name)).unwrap_or(node);
+        errors.extend(
+            service_problems(file, name, service)
+                .into_iter()
+                .map(|(key, message)| place.get(key).unwrap_or(place).error(format!("service `{name}`: {message}"))),
+        );
+    }
+    errors.extend(port_clash(file).map(|message| services.unwrap_or(node).error(message)));
+    if let Some(cycle) = cycle(file) {
+        errors.push(services.unwrap_or(node).error(format!("services depend on each other in a circle: {cycle}")));
+    }
+    Error::all(errors)
+}
+
+/// Problems of one service, each with the key it stands under.
+fn service_problems(file: &File, name: &str, service: &Service) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    let mut say = |key, message: String| problems.push((key, message));
+    if service.image.is_empty() {
+        say("image", "it names no image".into());
+    }
+    for port in &service.ports {
+        Port::parse(port).err().into_iter().for_each(|message| say("ports", message));
+    }
+    for volume in &service.volumes {
+        match Mount::parse(volume) {
+            Err(message) => say("volumes", message),
+            Ok(Mount::Volume { key, .. }) if !file.volumes.contains_key(&key) => {
+                say("volumes", format!("there is no volume `{key}`"))
+            }
+            Ok(Mount::Files { service, .. }) if service != name => {
+                say("volumes", format!("it mounts the files of `{service}`"))
+            }
+            Ok(_) => {}
+        }
+    }
+    for secret in service.secrets.iter().filter(|secret| !file.secrets.contains_key(*secret)) {
+        say("secrets", format!("there is no secret `{secret}`"));
+    }
+    for network in service
+        .networks
+        .iter()
+        .filter(|network| *network != super::DEFAULT_NETWORK && !file.networks.contains_key(*network))
+    {
+        say("networks", format!("there is no network `{network}`"));
+    }
+    for needed in service.depends_on.keys().filter(|needed| !file.services.contains_key(*needed)) {
+        say("depends_on", format!("there is no service `{needed}`"));
+    }
+    for (key, size) in [("mem_limit", &service.mem_limit), ("shm_size", &service.shm_size)] {
+        if size.as_deref().is_some_and(|size| values::bytes(size).is_none()) {
+            say(key, "it is no size; write `512m` or `1g`".into());
+        }
+    }
+    let check = service.healthcheck.iter().flat_map(|check| [&check.interval, &check.timeout, &check.start_period]);
+    if check.chain([&service.stop_grace_period]).flatten().any(|text| values::duration(text).is_none()) {
+        say("healthcheck", "a duration cannot be read; write `5s` or `1m30s`".into());
+    }
+    if service
+        .restart
+        .as_deref()
+        .is_some_and(|policy| !matches!(policy, "no" | "always" | "unless-stopped" | "on-failure"))
+    {
+        say("restart", "it is one of `no`, `always`, `unless-stopped`, `on-failure`".into());
+    }
+    let owner = service.user.as_deref().unwrap_or("0:0");
+    if !service.secrets.is_empty() && values::user_ids(owner).is_none() {
+        say("user", format!("`{owner}` must be numbers (`uid:gid`), because it becomes the owner of its secrets"));
+    }
+    problems
+}
+
+fn port_clash(file: &File) -> Option<String> {
+    let ports = file
+        .services
+        .iter()
+        .flat_map(|(name, service)| service.ports.iter().filter_map(move |text| Some((name, Port::parse(text).ok()?))));
+    let mut seen: Vec<(&String, Port)> = Vec::new();
+    for (name, port) in ports {
+        if let Some((other, _)) = seen.iter().find(|(_, taken)| port.clashes(&taken.ip, taken.host, &taken.protocol)) {
+            return Some(format!("services `{other}` and `{name}` both publish port {} on {}", port.host, port.ip));
+        }
+        seen.push((name, port));
+    }
+    None
+}
+
+fn cycle(file: &File) -> Option<String> {
+    let ordered: BTreeSet<&str> = file.startup_order().into_iter().collect();
+    let stuck: Vec<&str> = file.services.keys().map(String::as_str).filter(|name| !ordered.contains(name)).collect();
+    (!stuck.is_empty() && file.services.values().all(|s| s.depends_on.keys().all(|d| file.services.contains_key(d))))
+        .then(|| stuck.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::compose::parse;
+
+    fn refused(services: &str) -> String {
+        parse("compose.yaml", &format!("name: a\nservices:\n{services}")).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_is_referred_to_must_be_there() {
+        assert!(refused("  a: {image: a, secrets: [x]}\n").contains("there is no secret `x`"));
+        assert!(refused("  a: {image: a, volumes: ['x:/x']}\n").contains("there is no volume `x`"));
+        assert!(
+            refused("  a: {image: a, depends_on: {x: {condition: service_started}}}\n")
+                .contains("there is no service `x`")
+        );
+    }
+
+    #[test]
+    fn a_circle_of_dependencies_is_named() {
+        let text = "  a: {image: a, depends_on: {b: {condition: service_started}}}\n  b: {image: b, depends_on: {a: {condition: service_started}}}\n";
+        assert!(refused(text).contains("in a circle: `a`, `b`"));
+    }
+
+    #[test]
+    fn a_port_published_twice_is_refused() {
+        let text = "  a: {image: a, ports: ['127.0.0.1:80:80']}\n  b: {image: b, ports: ['0.0.0.0:80:81']}\n";
+        assert!(refused(text).contains("both publish port 80"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Alertmanager's routes, receivers and inhibitions from the spec's.
+
+use serde_json::{Map, Value, json};
+
+use super::resolve::{Receiver, Resolved};
+use crate::compose::values::SECRETS_TARGET;
+use crate::spec::alerting::Route;
+
+/// The receiver of alerts that go to nobody.
+const NOBODY: &str = "nobody";
+
+/// `route`, `inhibit_rules` and `receivers` of `alertmanager.yml`.
+/// <https://prometheus.io/docs/alerting/latest/configuration/>
+pub fn alertmanager(resolved: &Resolved<'_>) -> Value {
+    let mut receivers = vec![json!({"name": NOBODY})];
+    receivers.extend(resolved.receivers.iter().map(receiver));
+    json!({
+        "route": route(resolved),
+        "inhibit_rules": inhibitions(),
+        "receivers": receivers,
+    })
+}
+
+fn route(resolved: &Resolved<'_>) -> Value {
+    let answers = resolved.instance_of("alertmanager").map(|instance| &instance.answers);
+    let answer = |name: &str, otherwise: &str| {
+        answers.and_then(|answers| answers.get(name)?.as_str()).unwrap_or(otherwise).to_owned()
+    };
+    // Watchdog always fires and InfoInhibitor only mutes: neither is news to anybody.
+    let mut routes = vec![json!({"receiver": NOBODY, "matchers": ["alertname=~\"Watchdog|InfoInhibitor\""]})];
+    routes.extend(resolved.routes.iter().filter(|route| !route.matches.is_empty()).map(child));
+    json!({
+        "receiver": fallback(resolved),
+        "group_by": ["alertname", "instance"],
+        "group_wait": answer("group_wait", "30s"),
+        "group_interval": answer("group_interval", "5m"),
+        "repeat_interval": answer("repeat_interval", "4h"),
+        "routes": routes,
+    })
+}
+
+/// Who gets what no route matches: the route without conditions, or the only receiver.
+fn fallback<'a>(resolved: &'a Resolved<'_>) -> &'a str {
+    let unconditional = resolved.routes.iter().find(|route| route.matches.is_empty());
+    let only = resolved.receivers.first().filter(|_| resolved.receivers.len() == 1 && resolved.routes.is_empty());
+    unconditional.map(|route| route.to.as_str()).or(only.map(|receiver| receiver.name.as_str())).unwrap_or(NOBODY)
+}
+
+fn child(route: &Route) -> Value {
+    let matchers: Vec<String> = route.matches.iter().map(|(label, value)| matcher(label, value)).collect();
+    let mut child = json!({"receiver": route.to, "matchers": matchers});
+    if route.goes_on {
+        child["continue"] = json!(true);
+    }
+    for (key, value) in [("group_wait", &route.group_wait), ("repeat_interval", &route.repeat_interval)] {
+        if let Some(value) = value {
+            child[key] = json!(value);
+        }
+    }
+    child
+}
+
+/// `label="value"` in Alertmanager's own quoting.
+fn matcher(label: &str, value: &str) -> String {
+    let quoted = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("{label}=\"{quoted}\"")
+}
+
+fn inhibitions() -> Value {
+    let mutes = |source: &str, target: &str, equal: &[&str]| json!({"source_matchers": [source], "target_matchers": [target], "equal": equal});
+    json!([
+        mutes("severity=\"critical\"", "severity=~\"warning|info\"", &["alertname", "instance"]),
+        mutes("severity=\"warning\"", "severity=\"info\"", &["alertname", "instance"]),
+        // Information is only of interest beside something worse on the same instance.
+        mutes("alertname=\"InfoInhibitor\"", "severity=\"info\"", &["instance"]),
+    ])
+}
+
+fn receiver(receiver: &Receiver) -> Value {
+    let mut config = Map::new();
+    for (variable, value) in &receiver.settings {
+        if receiver.passwords.contains(variable) {
+            if let Some(secret) = value.get("secret").and_then(Value::as_str) {
+                config.insert(format!("{variable}_file"), json!(format!("{SECRETS_TARGET}/{secret}")));
+            }
+        } else if !matches!(value, Value::Null) && value.as_str() != Some("") {
+            config.insert(variable.clone(), value.clone());
+        }
+    }
+    // E-mail has no `_file` for the user, and the key of the password's file stays Alertmanager's.
+    json!({"name": receiver.name, format!("{}_configs", receiver.kind): [config]})
+}

@@ -1,0 +1,87 @@
+//! What templates see.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::resolve::{Instance, Resolved};
+use super::{alerting, scrape};
+use crate::catalog::question::Kind;
+use crate::compose::values::SECRETS_TARGET;
+use crate::error::{Error, Result};
+
+/// What is the same for all templates of a stack: `project`, `instances`, `has`, `scrape_configs`, `alertmanagers`,
+/// `alertmanager`, `own`.
+pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
+    let present: BTreeSet<&str> = resolved.instances.iter().map(|i| i.component.manifest.name.as_str()).collect();
+    let has: Map<String, Value> = resolved
+        .catalog
+        .components
+        .keys()
+        .map(|name| (name.replace('-', "_"), json!(present.contains(name.as_str()))))
+        .collect();
+    let of =
+        |component: &'static str| resolved.instances.iter().filter(move |i| i.component.manifest.name == component);
+    let alertmanagers: Vec<String> = of("alertmanager").map(|instance| format!("{}:9093", instance.name)).collect();
+    let prometheus = of("prometheus").next();
+    let scrape_interval = prometheus.and_then(|instance| instance.answers.get("scrape_interval")).cloned();
+    let mut shared = Map::new();
+    let mut add = |key: &str, value: Value| drop(shared.insert(key.into(), value));
+    add("project", json!(resolved.name));
+    add("has", Value::Object(has));
+    add("instances", resolved.instances.iter().map(summary).collect());
+    add("scrape_configs", scrape::scrape_configs(resolved));
+    add("scrape_interval", scrape_interval.unwrap_or_else(|| json!("15s")));
+    add("alertmanagers", json!(alertmanagers));
+    add("alertmanager", alerting::alertmanager(resolved));
+    add("own", json!({"rules": !resolved.own.rules.is_empty(), "dashboards": !resolved.own.dashboards.is_empty()}));
+    shared
+}
+
+fn summary(instance: &Instance<'_>) -> Value {
+    json!({"name": instance.name, "component": instance.component.manifest.name})
+}
+
+/// What one instance's templates see besides: `name`, `component`, `image`, `answers`.
+pub fn of_instance(shared: &Map<String, Value>, instance: &Instance<'_>) -> Map<String, Value> {
+    let manifest = &instance.component.manifest;
+    let mut context = shared.clone();
+    context.insert("name".into(), json!(instance.name));
+    context.insert("component".into(), json!(manifest.name));
+    context.insert("image".into(), json!(manifest.image.reference()));
+    context.insert("answers".into(), Value::Object(answers(instance)));
+    context
+}
+
+/// Answers as templates see them: a password is the path of the file that holds it, an absent text is empty.
+pub fn answers(instance: &Instance<'_>) -> Map<String, Value> {
+    let questions = &instance.component.manifest.questions;
+    questions
+        .iter()
+        .map(|question| {
+            let answer = instance.answers.get(&question.variable).cloned().unwrap_or(Value::Null);
+            let value = match (question.kind, answer) {
+                (Kind::Password, answer) => {
+                    secret_file(instance, &question.variable, question.json_key.is_some(), &answer)
+                        .map_or(json!(""), |name| json!(format!("{SECRETS_TARGET}/{name}")))
+                }
+                (Kind::Int | Kind::Boolean, answer) => answer,
+                (_, Value::Null) => json!(""),
+                (_, answer) => answer,
+            };
+            (question.variable.clone(), value)
+        })
+        .collect()
+}
+
+/// The Compose secret behind a password: the named one, or one derived for this service.
+pub fn secret_file(instance: &Instance<'_>, variable: &str, derived: bool, answer: &Value) -> Option<String> {
+    let name = answer.get("secret")?.as_str()?;
+    Some(if derived { format!("{}-{variable}", instance.name) } else { name.to_owned() })
+}
+
+/// A context as Tera takes it.
+pub fn tera(context: &Map<String, Value>) -> Result<tera::Context> {
+    tera::Context::from_serialize(context)
+        .map_err(|error| Error::new("the answers cannot be given to templates").cause(error))
+}

@@ -1,0 +1,454 @@
+//! Reading `watchpost.yaml`: every error of one pass, each with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::alerting::{Alerting, Receiver, Route};
+use super::names;
+use super::types::{Answers, DEFAULT_NAME, DEFAULT_STACK, ProbeTarget, SecretSource, Selection, Spec, Target};
+use crate::catalog::answer::parse_duration;
+use crate::error::{Error, Result, did_you_mean};
+use crate::yaml::{self, Kind, Node};
+
+const KEYS: [&str; 11] = [
+    "name",
+    "stack",
+    "host",
+    "catalog",
+    "components",
+    "secrets",
+    "alerting",
+    "targets",
+    "probes",
+    "dashboards",
+    "rules",
+];
+
+/// Reads a spec; `name` is how errors call the file.
+///
+/// Errors: unknown or repeated keys, wrong types, names that clash, receivers that no route uses, routes to
+/// receivers that are not there, secrets that are not defined. Answers await the catalog.
+pub fn read(name: &str, text: &str) -> Result<Spec> {
+    let root = yaml::parse(name, text)?;
+    let mut reader = Reader { errors: Vec::new() };
+    let spec = reader.spec(&root);
+    Error::all(reader.errors)?;
+    Ok(spec)
+}
+
+struct Reader {
+    errors: Vec<Error>,
+}
+
+impl Reader {
+    fn spec(&mut self, root: &Node) -> Spec {
+        if !matches!(root.kind, Kind::Mapping(_) | Kind::Null) {
+            self.errors.push(root.error(format!("expected a mapping, found {}", root.describe())));
+        }
+        self.known_keys(root, &KEYS);
+        let mut spec = Spec {
+            name: self.text(root, "name").unwrap_or_else(|| DEFAULT_NAME.into()),
+            stack: self.text(root, "stack").unwrap_or_else(|| DEFAULT_STACK.into()),
+            host: self.text(root, "host"),
+            catalog: self.text(root, "catalog"),
+            components: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            alerting: Alerting::default(),
+            targets: Vec::new(),
+            probes: Vec::new(),
+            dashboards: self.list(root, "dashboards"),
+            rules: self.list(root, "rules"),
+            source: Some(root.clone()),
+        };
+        if let (Some(node), false) = (root.get("name"), names::is_project(&spec.name)) {
+            self.errors.push(
+                node.error(format!("`{}` cannot be the stack's name", spec.name))
+                    .hint("lowercase letters, digits, `-` and `_`, beginning with a letter or a digit"),
+            );
+        }
+        spec.components = self.components(root);
+        spec.secrets = self.secrets(root);
+        spec.alerting = self.alerting(root);
+        spec.targets = self.targets(root);
+        spec.probes = self.probes(root);
+        self.secret_references(root, &spec.secrets);
+        spec
+    }
+
+    fn known_keys(&mut self, node: &Node, known: &[&str]) {
+        for (key, _) in node.entries() {
+            let name = key.as_str().unwrap_or_default();
+            if known.contains(&name) {
+                continue;
+            }
+            let error = key.error(format!("unknown key `{name}`"));
+            self.errors.push(match did_you_mean(name, known.iter().copied()) {
+                Some(guess) => error.label(format!("did you mean `{guess}`?")),
+                None => error.hint(format!("known keys here: {}", known.join(", "))),
+            });
+        }
+    }
+
+    fn text(&mut self, node: &Node, key: &str) -> Option<String> {
+        let value = node.get(key).filter(|value| !value.is_null())?;
+        match value.decode::<String>() {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
+    fn list<T: serde::de::DeserializeOwned>(&mut self, node: &Node, key: &str) -> Vec<T> {
+        let Some(value) = node.get(key) else { return Vec::new() };
+        if !matches!(value.kind, Kind::Sequence(_) | Kind::Null) {
+            self.errors.push(value.error(format!("`{key}` must be a list, found {}", value.describe())));
+        }
+        value.items().iter().filter_map(|item| item.decode().map_err(|error| self.errors.push(error)).ok()).collect()
+    }
+
+    fn components(&mut self, root: &Node) -> BTreeMap<String, Selection> {
+        let Some(node) = root.get("components") else { return BTreeMap::new() };
+        if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
+            self.errors.push(
+                node.error(format!("`components` must be a mapping, found {}", node.describe()))
+                    .hint("write `prometheus: {retention: 30d}` below it"),
+            );
+        }
+        let mut components = BTreeMap::new();
+        for (key, value) in node.entries() {
+            let name = key.as_str().unwrap_or_default();
+            let selection = match &value.kind {
+                Kind::Bool(false) => Selection::Off,
+                Kind::Bool(true) | Kind::Null => Selection::One(Answers::new()),
+                Kind::Mapping(_) => Selection::One(answers(value, &[])),
+                Kind::Sequence(items) => Selection::Many(self.instances(name, items)),
+                _ => {
+                    self.errors.push(value.error(format!(
+                        "`{name}` must be settings, a list of them, `true` or `false`, not {}",
+                        value.describe()
+                    )));
+                    continue;
+                }
+            };
+            components.insert(name.to_owned(), selection);
+        }
+        components
+    }
+
+    fn instances(&mut self, component: &str, items: &[Node]) -> Vec<(String, Answers)> {
+        let mut instances: Vec<(String, Answers)> = Vec::new();
+        for item in items {
+            let Some(name) = self.text(item, "name") else {
+                self.errors.push(item.error(format!("each `{component}` of a list needs a `name`")));
+                continue;
+            };
+            let place = item.get("name").unwrap_or(item);
+            if !names::is_name(&name) {
+                self.errors
+                    .push(place.error(format!("`{name}` cannot be a name")).hint("letters, digits, `-` and `_`"));
+            } else if instances.iter().any(|(other, _)| *other == name) {
+                self.errors.push(
+                    place.error(format!("two of `{component}` are named `{name}`")).hint("give each its own name"),
+                );
+            } else {
+                instances.push((name, answers(item, &["name"])));
+            }
+        }
+        instances
+    }
+
+    fn secrets(&mut self, root: &Node) -> BTreeMap<String, SecretSource> {
+        let Some(node) = root.get("secrets") else { return BTreeMap::new() };
+        let mut secrets = BTreeMap::new();
+        for (key, value) in node.entries() {
+            let name = key.as_str().unwrap_or_default();
+            if !names::is_name(name) {
+                self.errors.push(
+                    key.error(format!("`{name}` cannot be a secret's name")).hint("letters, digits, `-` and `_`"),
+                );
+            }
+            if !matches!(value.kind, Kind::Mapping(_)) {
+                // The text is not repeated: it may be the secret itself.
+                self.errors.push(
+                    key.error(format!("the secret `{name}` must say where its value comes from, never hold it")).hint(
+                        "write `{env: VARIABLE}`, `{file: PATH}`, `{command: [PROGRAM, ARGUMENT]}` or `{generate: 32}`",
+                    ),
+                );
+                continue;
+            }
+            match value.decode::<SecretSource>() {
+                Ok(source) => drop(secrets.insert(name.to_owned(), source)),
+                Err(error) => self.errors.push(error),
+            }
+        }
+        secrets
+    }
+
+    fn alerting(&mut self, root: &Node) -> Alerting {
+        let Some(node) = root.get("alerting") else { return Alerting::default() };
+        self.known_keys(node, &["receivers", "routes"]);
+        let mut alerting = Alerting::default();
+        for item in node.get("receivers").map(Node::items).unwrap_or_default() {
+            let (Some(name), Some(kind)) = (self.text(item, "name"), self.text(item, "type")) else {
+                self.errors.push(
+                    item.error("a receiver needs a `name` and a `type`")
+                        .hint("such as `{name: oncall, type: slack, …}`"),
+                );
+                continue;
+            };
+            if alerting.receivers.iter().any(|other| other.name == name) {
+                let place = item.get("name").unwrap_or(item);
+                self.errors
+                    .push(place.error(format!("two receivers are named `{name}`")).hint("give each its own name"));
+            }
+            alerting.receivers.push(Receiver {
+                name,
+                kind,
+                settings: answers(item, &["name", "type"]),
+                node: Some(item.clone()),
+            });
+        }
+        let routes = node.get("routes").map(Node::items).unwrap_or_default();
+        alerting.routes = self.list::<Route>(node, "routes");
+        self.check_routes(&alerting, routes, node);
+        alerting
+    }
+
+    fn check_routes(&mut self, alerting: &Alerting, nodes: &[Node], node: &Node) {
+        for (route, place) in alerting.routes.iter().zip(nodes) {
+            let known = alerting.receivers.iter().map(|receiver| receiver.name.as_str());
+            if !known.clone().any(|name| name == route.to) {
+                let error = place.get("to").unwrap_or(place).error(format!("there is no receiver `{}`", route.to));
+                self.errors.push(match did_you_mean(&route.to, known.clone()) {
+                    Some(guess) => error.label(format!("did you mean `{guess}`?")),
+                    None => error.hint("define it under `alerting.receivers`"),
+                });
+            }
+            for label in route.matches.keys().filter(|label| !names::is_label(label)) {
+                self.errors.push(place.error(format!("`{label}` is no label")));
+            }
+            for (key, value) in [("group_wait", &route.group_wait), ("repeat_interval", &route.repeat_interval)] {
+                self.duration(place, key, value.as_deref());
+            }
+        }
+        // A single receiver without routes gets everything.
+        if alerting.receivers.len() == 1 && alerting.routes.is_empty() {
+            return;
+        }
+        let used: BTreeSet<&str> = alerting.routes.iter().map(|route| route.to.as_str()).collect();
+        for receiver in alerting.receivers.iter().filter(|receiver| !used.contains(receiver.name.as_str())) {
+            let place = receiver.node.as_ref().and_then(|node| node.get("name")).unwrap_or(node);
+            self.errors.push(place.error(format!("no route leads to the receiver `{}`", receiver.name)).hint(format!(
+                "add `{{match: {{severity: critical}}, to: {}}}` under `alerting.routes`, or take the receiver out",
+                receiver.name
+            )));
+        }
+    }
+
+    fn duration(&mut self, node: &Node, key: &str, value: Option<&str>) {
+        if let Some(value) = value.filter(|value| parse_duration(value).is_none()) {
+            let place = node.get(key).unwrap_or(node);
+            self.errors.push(
+                place.error(format!("`{key}` must be a duration, not `{value}`")).hint("such as `30s`, `5m`, `4h`"),
+            );
+        }
+    }
+
+    fn targets(&mut self, root: &Node) -> Vec<Target> {
+        let targets: Vec<Target> = self.list(root, "targets");
+        let nodes = root.get("targets").map(Node::items).unwrap_or_default();
+        let mut jobs = BTreeSet::new();
+        for (target, node) in targets.iter().zip(nodes) {
+            if !jobs.insert(&target.job) {
+                let place = node.get("job").unwrap_or(node);
+                self.errors.push(
+                    place
+                        .error(format!("the job `{}` is written twice", target.job))
+                        .hint("put its addresses into one `static:` list"),
+                );
+            }
+            let places = node.get("static").map(Node::items).unwrap_or_default();
+            for (address, place) in
+                target.addresses.iter().zip(places).filter(|(address, _)| !names::is_address(address))
+            {
+                self.errors.push(
+                    place
+                        .error(format!("`{address}` is no address to scrape"))
+                        .hint("write `host:port`; the scheme goes under `scheme:`, the path under `path:`"),
+                );
+            }
+            self.labels(node, target.labels.keys());
+            self.duration(node, "interval", target.interval.as_deref());
+            if target.scheme.as_deref().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
+                self.errors.push(node.get("scheme").unwrap_or(node).error("`scheme` is `http` or `https`"));
+            }
+        }
+        targets
+    }
+
+    fn probes(&mut self, root: &Node) -> Vec<ProbeTarget> {
+        let probes: Vec<ProbeTarget> = self.list(root, "probes");
+        let nodes = root.get("probes").map(Node::items).unwrap_or_default();
+        for (probe, node) in probes.iter().zip(nodes) {
+            let place = node.get("url").unwrap_or(node);
+            let http = probe.url.starts_with("http://") || probe.url.starts_with("https://");
+            if probe.module.starts_with("http") && !http {
+                self.errors.push(
+                    place.error(format!("`{}` is no URL", probe.url)).hint("it begins with `http://` or `https://`"),
+                );
+            } else if probe.url.is_empty() || probe.url.contains(char::is_whitespace) {
+                self.errors.push(place.error(format!("`{}` is no address to probe", probe.url)));
+            }
+            self.labels(node, probe.labels.keys());
+            self.duration(node, "interval", probe.interval.as_deref());
+        }
+        probes
+    }
+
+    fn labels<'a>(&mut self, node: &Node, labels: impl Iterator<Item = &'a String>) {
+        for label in labels.filter(|label| !names::is_label(label)) {
+            let place = node.get("labels").and_then(|labels| labels.key(label)).unwrap_or(node);
+            self.errors.push(
+                place
+                    .error(format!("`{label}` is no label"))
+                    .hint("letters, digits and `_`, not beginning with a digit or `__`"),
+            );
+        }
+    }
+
+    /// `{secret: NAME}` anywhere in components or receivers must be defined, unless a question brings it along;
+    /// those are looked up by the catalog later, so only what looks like a slip is refused here.
+    fn secret_references(&mut self, root: &Node, secrets: &BTreeMap<String, SecretSource>) {
+        let mut references = Vec::new();
+        for key in ["components", "alerting"] {
+            root.get(key).into_iter().for_each(|node| collect_references(node, &mut references));
+        }
+        for (name, node) in references.iter().filter(|(name, _)| !secrets.contains_key(name)) {
+            let error = node.error(format!("the secret `{name}` is not defined"));
+            self.errors.push(match did_you_mean(name, secrets.keys().map(String::as_str)) {
+                Some(guess) => error.label(format!("did you mean `{guess}`?")),
+                None => error
+                    .hint(format!("add `{name}: {{env: {}}}` under `secrets:`", name.to_uppercase().replace('-', "_"))),
+            });
+        }
+    }
+}
+
+/// All entries of a mapping but those in `except`.
+fn answers(node: &Node, except: &[&str]) -> Answers {
+    let entries = node.entries().iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value.clone())));
+    entries.filter(|(key, _)| !except.contains(&key.as_str())).collect()
+}
+
+fn collect_references(node: &Node, found: &mut Vec<(String, Node)>) {
+    if let ([(key, value)], true) = (node.entries(), node.get("secret").is_some()) {
+        if let (Some("secret"), Some(name)) = (key.as_str(), value.as_str()) {
+            found.push((name.to_owned(), value.clone()));
+            return;
+        }
+    }
+    node.items().iter().for_each(|item| collect_references(item, found));
+    node.entries().iter().for_each(|(_, value)| collect_references(value, found));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = r##"
+name: monitoring
+stack: standard
+host: ssh://ops@db1
+components:
+  prometheus: {port: 9090, scrape_interval: 15s, retention: 30d}
+  cadvisor: false
+  postgres-exporter:
+    - {name: orders, host: orders-db, user: monitor, password: {secret: orders_db}}
+secrets:
+  orders_db: {env: ORDERS_DB_PASSWORD}
+  slack_url: {file: ./slack}
+alerting:
+  receivers:
+    - {name: oncall, type: slack, channel: "#oncall", api_url: {secret: slack_url}}
+  routes:
+    - {match: {severity: critical}, to: oncall}
+targets:
+  - {job: shop, static: ["shop:8080"], labels: {team: web}}
+probes:
+  - {url: "https://shop.example.com/", module: http_2xx}
+dashboards: [./dashboards]
+rules: [./rules]
+"##;
+
+    #[test]
+    fn the_example_of_the_readme_is_read() {
+        let spec = read("watchpost.yaml", EXAMPLE).expect("valid");
+        assert_eq!(spec.host.as_deref(), Some("ssh://ops@db1"));
+        assert!(matches!(spec.components["cadvisor"], Selection::Off));
+        assert!(matches!(&spec.components["postgres-exporter"], Selection::Many(list) if list[0].0 == "orders"));
+        assert_eq!(spec.secrets["orders_db"], SecretSource::Env("ORDERS_DB_PASSWORD".into()));
+        assert_eq!(spec.targets[0].addresses, ["shop:8080"]);
+    }
+
+    #[test]
+    fn an_empty_spec_is_the_standard_stack() {
+        let spec = read("watchpost.yaml", "").expect("valid");
+        assert_eq!((spec.name.as_str(), spec.stack.as_str()), ("monitoring", "standard"));
+    }
+
+    /// Message, line and column of each error found.
+    fn errors(text: &str) -> Vec<(String, usize, usize)> {
+        let error = read("watchpost.yaml", text).expect_err("refused");
+        let place = |error: &Error| error.at.as_ref().map_or((0, 0), |at| (at.line, at.column));
+        std::iter::once(&error)
+            .chain(&error.also)
+            .map(|error| (error.message.clone(), place(error).0, place(error).1))
+            .collect()
+    }
+
+    #[test]
+    fn slips_are_named_with_their_places_all_in_one_pass() {
+        let text = "stcak: minimal\nname: Mine\ntargets:\n  - {job: shop, static: [shop]}\n";
+        assert_eq!(
+            errors(text),
+            [
+                ("unknown key `stcak`".into(), 1, 1),
+                ("`Mine` cannot be the stack's name".into(), 2, 7),
+                ("`shop` is no address to scrape".into(), 4, 26),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_receiver_without_a_route_is_refused() {
+        let text = EXAMPLE.replace("to: oncall", "to: onkall");
+        let messages: Vec<String> = errors(&text).into_iter().map(|error| error.0).collect();
+        assert_eq!(messages, ["there is no receiver `onkall`", "no route leads to the receiver `oncall`"]);
+    }
+
+    #[test]
+    fn a_single_receiver_without_any_route_gets_everything() {
+        let text = EXAMPLE.replace("  routes:\n    - {match: {severity: critical}, to: oncall}\n", "");
+        assert!(read("watchpost.yaml", &text).is_ok());
+    }
+
+    #[test]
+    fn names_that_clash_are_refused() {
+        let text = "components:\n  redis-exporter:\n    - {name: a, address: 'a:1'}\n    - {name: a, address: 'b:1'}\n";
+        assert_eq!(errors(text), [("two of `redis-exporter` are named `a`".into(), 4, 14)]);
+    }
+
+    #[test]
+    fn a_secret_written_into_the_file_is_refused_without_being_repeated() {
+        let error = read("watchpost.yaml", "secrets:\n  db: hunter2\n").expect_err("refused");
+        assert!(!error.message.contains("hunter2") && error.hint.clone().unwrap_or_default().contains("env"));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_defined_is_refused() {
+        let text = "components:\n  grafana: {admin_password: {secret: grafna}}\nsecrets:\n  grafana: {env: G}\n";
+        let error = read("watchpost.yaml", text).expect_err("refused");
+        assert_eq!(error.label.as_deref(), Some("did you mean `grafana`?"));
+    }
+}

@@ -3,15 +3,10 @@
 mod catalog;
 mod completions;
 mod context;
-mod down;
 mod help;
-mod logs;
-mod plan;
+mod own;
 mod render;
 mod schema;
-mod secrets;
-mod status;
-mod up;
 mod version;
 
 use std::process::ExitCode;
@@ -34,12 +29,6 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Up(up::Args),
-    Plan(plan::Args),
-    Down(down::Args),
-    Status(status::Args),
-    Logs(logs::Args),
-    Secrets(secrets::Args),
     Render(render::Args),
     Catalog(catalog::Args),
     Schema(schema::Args),
@@ -79,12 +68,6 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Render(args) => render::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Version(args) => version::run(&args, context),
-        Command::Up(args) => interruptible(up::run(&args, context)),
-        Command::Plan(args) => interruptible(plan::run(&args, context)),
-        Command::Down(args) => interruptible(down::run(&args, context)),
-        Command::Status(args) => interruptible(status::run(&args, context)),
-        Command::Logs(args) => interruptible(logs::run(&args, context)),
-        Command::Secrets(args) => interruptible(secrets::run(&args, context)),
     }
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use super::own;
 use crate::catalog::Catalog;
 use crate::catalog::answer::parse_duration;
 use crate::error::{Error, Result};
+use crate::render::{self, Bundle, OwnFiles};
 use crate::spec::{self, DEFAULT_STACK, Spec};
 use crate::ui::{Ui, Verbosity};
 
@@ -106,6 +108,16 @@ pub struct Choice {
     pub without: Vec<String>,
 }
 
+/// A rendered stack, and where it goes.
+pub struct Prepared {
+    /// The name in the catalog: `standard`.
+    pub stack: String,
+    pub host: Option<String>,
+    /// Folder that the spec's paths are relative to.
+    pub base: PathBuf,
+    pub bundle: Bundle,
+}
+
 pub struct Context {
     pub ui: Ui,
     pub global: Globals,
@@ -122,7 +134,7 @@ impl Context {
         let mut spec = match self.spec_path() {
             Some(path) => read_spec(&path)?,
             None => match &choice.stack {
-                Some(stack) => spec::from_defaults(stack),
+                Some(stack) => Spec::from_defaults(None, Some(stack)),
                 None => return Err(self.no_spec()),
             },
         };
@@ -133,7 +145,23 @@ impl Context {
             check_name(name)?;
             spec.name.clone_from(name);
         }
+        choice.set.iter().try_for_each(|assignment| spec.set(assignment))?;
         Ok(spec)
+    }
+
+    /// What the spec, the flags and the catalog come to: the rendered bundle.
+    pub fn prepare(&self, choice: &Choice) -> Result<Prepared> {
+        let mut spec = self.spec(choice)?;
+        let catalog = self.catalog(Some(&spec))?;
+        spec.without(&choice.without, catalog.components.keys().map(String::as_str))?;
+        let base = self.base();
+        let own = OwnFiles {
+            rules: own::read(&base, &spec.rules, &["yml", "yaml"], "rules")?,
+            dashboards: own::read(&base, &spec.dashboards, &["json"], "dashboards")?,
+        };
+        let resolved = render::resolve(&spec, &catalog, own)?;
+        let bundle = render::render(&resolved)?;
+        Ok(Prepared { stack: spec.stack.clone(), host: self.global.host.clone().or(spec.host), base, bundle })
     }
 
     fn no_spec(&self) -> Error {

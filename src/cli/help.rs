@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::CommandFactory;
+use clap::{Arg, ArgAction, CommandFactory};
 
 use super::Cli;
 
@@ -14,11 +14,20 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 const AFTER: &str = "\
-Exit status: 0 done or nothing to do; 1 error; 2 changes pending (`plan --exit-code`); 3 failed and rolled back;
-4 failed and not rolled back; 5 locked by another; 6 proof failed; 64 wrong usage; 130 interrupted.
+Exit status:
+  0    done, or nothing to do
+  1    error
+  2    changes pending (`plan --exit-code`)
+  3    failed, and what was there before runs again
+  4    failed, and what was there before does not run
+  5    locked by another
+  6    proof failed
+  64   wrong usage
+  130  interrupted
 
 `watchpost <command> --help` tells more about a command.";
 
+/// The whole command line, as it is parsed and as it explains itself.
 pub fn command() -> clap::Command {
     let command = Cli::command();
     let mut groups = String::new();
@@ -30,9 +39,49 @@ pub fn command() -> clap::Command {
         }
         groups.push('\n');
     }
-    command
+    compact(command)
         .help_template(format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}Everywhere:\n{{options}}{{after-help}}"))
         .after_help(AFTER)
+        .mut_subcommands(in_full)
+}
+
+/// One kind of help, with one line an option: `-h` and `--help` show the same.
+fn compact(command: clap::Command) -> clap::Command {
+    command.disable_help_flag(true).arg(
+        Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help").help_heading("Everywhere").display_order(100),
+    )
+}
+
+/// A command's help begins with all that its doc comment says.
+fn in_full(command: clap::Command) -> clap::Command {
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let about = wrap(&about, 90);
+    compact(command)
+        .help_template(format!("{about}\n\n{{usage-heading}} {{usage}}\n\n{{all-args}}{{after-help}}"))
+        .mut_subcommands(in_full)
+}
+
+/// Breaks each line of `text` at spaces, so that it fits into `width` columns.
+fn wrap(text: &str, width: usize) -> String {
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        let mut column = 0;
+        for word in line.split(' ') {
+            let length = word.chars().count();
+            if column > 0 && column + 1 + length > width {
+                wrapped.push('\n');
+                column = 0;
+            } else if column > 0 {
+                wrapped.push(' ');
+                column += 1;
+            }
+            wrapped.push_str(word);
+            column += length;
+        }
+        wrapped.push('\n');
+    }
+    wrapped.truncate(wrapped.trim_end().len());
+    wrapped
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::human::{bytes, took};
-use super::super::style::{self, DIM, GOOD, WARNING, paint};
+use super::super::style::{self, DIM, WARNING, paint};
 use super::pulls::Pulls;
 use super::service_state;
 use crate::event::Event;

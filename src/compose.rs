@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 pub use text::{parse, write};
 pub use types::*;
 
-/// Hash of a service's settings, the value of Compose's `config-hash` label. Files and secrets are hashed apart.
+/// Hash of a service's settings, the value of Compose's `config-hash` label. Files and secrets are hashed apart, and
+/// what only we read (`x-watchpost`) makes no difference to a container.
 pub fn hash(service: &Service) -> String {
-    hex(&Sha256::digest(canonical(service)))
+    hex(&Sha256::digest(canonical(&Service { extension: None, ..service.clone() })))
 }
 
-/// A service as JSON with sorted keys: the label from which a later plan tells exactly what changed.
+/// A service as JSON in the order of `Service`: the label from which a later plan tells exactly what changed.
 pub fn canonical(service: &Service) -> String {
     // Plain data with string keys always serializes.
     serde_json::to_string(service).unwrap_or_default()

@@ -419,6 +419,22 @@ def handler_for(exposition):
     return Handler
 
 
+class Server(ThreadingHTTPServer):
+    """Listens on IPv6 and IPv4, as Go's servers do, unless told an IPv4 address."""
+
+    request_queue_size = 128
+
+    def __init__(self, address, handler):
+        both = socket.has_dualstack_ipv6() and "." not in address[0]
+        self.address_family = socket.AF_INET6 if both else socket.AF_INET
+        super().__init__(address, handler)
+
+    def server_bind(self):
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 def main():
     flags = parse_flags(sys.argv[1:])
     if flags["version"]:
@@ -429,7 +445,7 @@ def main():
         print(f"Registration of the docker container factory failed: {flags['docker']} does not answer.", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     print(f"Starting cAdvisor version: {VERSION} on port {flags['port']}", file=sys.stderr, flush=True)
-    ThreadingHTTPServer((flags["listen_ip"], flags["port"]), handler_for(exposition)).serve_forever()
+    Server((flags["listen_ip"], flags["port"]), handler_for(exposition)).serve_forever()
 
 
 if __name__ == "__main__":

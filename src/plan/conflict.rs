@@ -1,0 +1,46 @@
+//! What stands in the way: names and ports that belong to somebody else. Found before anything is touched.
+
+use super::observed::Observed;
+use crate::compose::values::Port;
+use crate::compose::{File, Service};
+use crate::error::{Error, Result};
+
+pub fn check(file: &File, observed: &Observed, changing: &[&str]) -> Result<()> {
+    let mut errors: Vec<Error> = observed
+        .foreign
+        .iter()
+        .map(|name| {
+            Error::new(format!("{name} is already there and is not this stack's"))
+                .cause("it does not carry the label `watchpost.stack` of this stack, so it is left alone")
+                .hint("give this stack another name (`--name`, or `name:` in the spec), or remove it yourself")
+        })
+        .collect();
+    for (key, network) in file.networks.iter().filter(|(_, network)| network.external) {
+        let name = file.network_name(key);
+        if !observed.networks.iter().any(|observed| observed.name == name) {
+            errors.push(Error::new(format!("there is no network `{name}` on the Docker host")).hint(format!(
+                "`docker network ls` lists them; create it with `docker network create {}`",
+                network.name.as_ref().unwrap_or(&name)
+            )));
+        }
+    }
+    for name in changing {
+        if let Some(service) = file.services.get(*name) {
+            errors.extend(taken(name, service, observed));
+        }
+    }
+    Error::all(errors)
+}
+
+fn taken(name: &str, service: &Service, observed: &Observed) -> Vec<Error> {
+    let ports = service.ports.iter().filter_map(|text| Port::parse(text).ok());
+    let clash = |port: Port| {
+        let taken = observed.taken_ports.iter().find(|taken| port.clashes(&taken.ip, taken.port, &taken.protocol))?;
+        Some(
+            Error::new(format!("port {} of {} is taken: {} holds it", port.host, port.ip, taken.holder))
+                .cause(format!("service `{name}` wants to be published there"))
+                .hint(format!("free it, or choose another: `--set {name}.port={}`", port.host.saturating_add(1))),
+        )
+    };
+    ports.filter_map(clash).collect()
+}

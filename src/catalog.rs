@@ -4,10 +4,14 @@
 //! would be misunderstood is an error with its file, line and column.
 
 pub mod answer;
-
+mod check;
+pub mod describe;
+pub mod eject;
+pub mod lint;
 pub mod manifest;
 pub mod question;
 mod read;
+mod units;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,13 +27,15 @@ pub struct Catalog {
     pub components: BTreeMap<String, Component>,
     pub stacks: BTreeMap<String, StackManifest>,
     pub receivers: BTreeMap<String, ReceiverKind>,
+    /// The stacks' files by stack, to point into.
+    pub stack_files: BTreeMap<String, CatalogFile>,
 }
 
 /// A component's manifest and the other files of its folder.
 #[derive(Debug, Clone)]
 pub struct Component {
     pub manifest: Manifest,
-    /// By path inside the folder: `service.yml`, `files/prometheus.yml`, `rules/host.yml`, `dashboards/host.json`.
+    /// By path inside the folder: `component.yaml`, `service.yml`, `files/prometheus.yml`, `rules/host.yml`, `dashboards/host.json`.
     pub files: BTreeMap<String, CatalogFile>,
     /// Does it come from the user's folder?
     pub overlaid: bool,

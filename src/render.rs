@@ -5,10 +5,12 @@ mod assemble;
 pub mod bundle;
 mod context;
 pub mod resolve;
+mod sample;
 mod scrape;
 mod template;
 
 pub use assemble::render;
 pub use bundle::Bundle;
 pub use resolve::{Instance, OwnFiles, Resolved, resolve};
+pub use sample::sample;
 pub use template::syntax;

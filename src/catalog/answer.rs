@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::question::{Kind, Question};
+pub use super::units::{parse_duration, parse_size};
 use crate::error::{Error, Result, did_you_mean};
 use crate::yaml::Node;
 
@@ -191,13 +192,13 @@ impl Question {
         if self.max_length.is_some_and(|max| length > max) {
             return Err(problem(format!("is too long: at most {} characters", self.max_length.unwrap_or(0))));
         }
-        if let Some(pattern) = self.valid_chars.as_deref().filter(|_| length > 0) {
-            if !matches(&format!("^(?:{pattern})$"), &text) {
-                return Err(Problem {
-                    message: format!("does not take `{text}`"),
-                    hint: Some(format!("it must match `{pattern}`")),
-                });
-            }
+        if let Some(pattern) = self.valid_chars.as_deref().filter(|_| length > 0)
+            && !matches(&format!("^(?:{pattern})$"), &text)
+        {
+            return Err(Problem {
+                message: format!("does not take `{text}`"),
+                hint: Some(format!("it must match `{pattern}`")),
+            });
         }
         if self.invalid_chars.as_deref().is_some_and(|pattern| matches(pattern, &text)) {
             return Err(problem(format!("has a character that is not allowed: `{text}`")));
@@ -238,13 +239,23 @@ fn matches(pattern: &str, text: &str) -> bool {
 fn check_secret(value: &Value) -> Result<Value, Problem> {
     let name = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("secret")?.as_str());
     match name {
-        Some(name) => Ok(secret_reference(name)),
+        Some(name) if is_secret_name(name) => Ok(secret_reference(name)),
+        Some(name) => Err(Problem {
+            message: format!("names no secret: `{name}`"),
+            hint: Some("a secret's name has letters, digits, `_`, `-` and `.`, and begins with a letter or digit".into()),
+        }),
         None if value.is_null() => Ok(Value::Null),
         None => Err(Problem {
             message: "must name a secret, never hold its value".into(),
             hint: Some("write `{secret: NAME}` and say under `secrets:` where NAME comes from: `{env: VARIABLE}` or `{file: PATH}`".into()),
         }),
     }
+}
+
+/// A secret's name becomes the name of a file, so that it must not lead out of its folder.
+fn is_secret_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 fn secret_reference(name: &str) -> Value {
@@ -269,44 +280,6 @@ fn show(value: &Value) -> String {
         Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),
     }
-}
-
-/// Seconds of a duration in Prometheus's notation: `1h30m`, units y w d h m s ms, largest first.
-pub fn parse_duration(text: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 7] =
-        [("y", 31_536_000.0), ("w", 604_800.0), ("d", 86_400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
-    let (mut rest, mut total, mut next_unit) = (text, 0.0, 0);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let unit = UNITS.iter().position(|(name, _)| *name == &rest[..end])?;
-        if unit < next_unit {
-            return None;
-        }
-        total += number * UNITS[unit].1;
-        next_unit = unit + 1;
-        rest = &rest[end..];
-    }
-    (!text.is_empty()).then_some(total)
-}
-
-/// Bytes of a size: `512MB`, `512m`, `1GiB`; a bare number is bytes. Units are powers of 1024, as Docker and
-/// Prometheus read them.
-pub fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit = text[digits..].to_ascii_lowercase();
-    let power = match unit.trim_end_matches('b').trim_end_matches('i') {
-        "" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
-        _ => return None,
-    };
-    number.checked_mul(1024_u64.checked_pow(power)?)
 }
 
 #[cfg(test)]
@@ -376,15 +349,6 @@ mod tests {
         assert_eq!(password.check(&json!({"secret": "db"})), Ok(json!({"secret": "db"})));
         let problem = password.check(&json!("hunter2")).expect_err("refused");
         assert!(!problem.message.contains("hunter2"));
-    }
-
-    #[test]
-    fn durations_and_sizes_are_read_as_prometheus_and_docker_do() {
-        assert_eq!(parse_duration("1h30m"), Some(5400.0));
-        assert_eq!(parse_duration("30m1h"), None);
-        assert_eq!(parse_duration("15"), None);
-        assert_eq!(parse_size("512MB"), Some(512 << 20));
-        assert_eq!(parse_size("1g"), Some(1 << 30));
-        assert_eq!(parse_size("lots"), None);
+        assert!(password.check(&json!({"secret": "../../etc/passwd"})).is_err());
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// One question. Field names are Rancher's (`questions` of `rancher-compose.yml` and `questions.yaml`);
-/// `secret` and `advanced` are ours.
+/// `example`, `secret`, `json_key`
+/// and `advanced` are ours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -15,6 +16,9 @@ pub struct Question {
     pub kind: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<serde_json::Value>,
+    /// An answer such as people give; the catalog's checks render with it where there is no default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<serde_json::Value>,
     #[serde(default)]
     pub required: bool,
     /// For `enum`: the values to choose from.

@@ -1,0 +1,166 @@
+//! Holds components against the house rules that reading them does not enforce.
+//!
+//! Reading refuses what cannot be understood; this finds what can be, and is wrong, unsafe or would fail
+//! later. The template engine is the caller's (imports go from `render` to here), given as a function.
+
+mod dashboards;
+mod layout;
+mod manifest;
+mod rules;
+mod service;
+mod template;
+
+pub use template::is_template;
+
+use std::collections::BTreeMap;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::Value;
+
+use super::answer::{self, Resolved};
+use super::question::{Kind, Question};
+use super::{Catalog, CatalogFile, Component};
+use crate::error::{Error, Location, Result};
+use crate::yaml::Source;
+
+/// An error must be mended; a warning should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One thing that is wrong with one component.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub severity: Severity,
+    pub component: String,
+    /// What, where and what to do, printed as any error is.
+    pub problem: Error,
+}
+
+/// As JSON: `{severity, component, message, file, line, column, hint}`; what is not known is null.
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = self.problem.at.as_ref();
+        let mut map = serializer.serialize_struct("Finding", 7)?;
+        map.serialize_field("severity", &self.severity)?;
+        map.serialize_field("component", &self.component)?;
+        map.serialize_field("message", &self.problem.message)?;
+        map.serialize_field("file", &at.map(|at| &at.file))?;
+        map.serialize_field("line", &at.map(|at| at.line))?;
+        map.serialize_field("column", &at.map(|at| at.column))?;
+        map.serialize_field("hint", &self.problem.hint)?;
+        map.end()
+    }
+}
+
+/// Renders every template of a component with these answers: texts by path in the folder, `service.yml`,
+/// `files/...`, `rules/...`. Errors: a template that does not parse or render, a `service.yml` that yields
+/// no Compose fragment we support.
+pub type Render<'a> = dyn Fn(&Component, &Resolved) -> Result<BTreeMap<String, String>> + 'a;
+
+/// Lints the named components, or all when none is named; findings stand in the order of components, errors first.
+///
+/// Errors: a name that the catalog does not have.
+pub fn lint(catalog: &Catalog, names: &[String], render: &Render<'_>) -> Result<Vec<Finding>> {
+    let all: Vec<String> = catalog.components.keys().cloned().collect();
+    let mut findings = Vec::new();
+    for name in if names.is_empty() { &all } else { names } {
+        let component = catalog.component(name)?;
+        let mut report = Report { component: name, findings: Vec::new() };
+        check(catalog, component, render, &mut report);
+        report.findings.sort_by_key(|finding| finding.severity);
+        findings.extend(report.findings);
+    }
+    Ok(findings)
+}
+
+fn check(catalog: &Catalog, component: &Component, render: &Render<'_>, report: &mut Report<'_>) {
+    manifest::check(component, report);
+    layout::check(component, report);
+    template::check(component, report);
+    dashboards::check(catalog, component, report);
+    let (plain, full) = samples(&component.manifest.questions);
+    match render(component, &plain) {
+        Ok(rendered) => {
+            service::check(component, &rendered, report);
+            rules::check(component, &rendered, report);
+        }
+        Err(error) => return report.all(error),
+    }
+    if let Some(error) = (full != plain).then(|| render(component, &full).err()).flatten() {
+        report.all(error.within("it renders with its defaults, but not with every setting given"));
+    }
+}
+
+/// Answers to render with: what must be answered and nothing else; and every example, with each switch turned over.
+pub fn samples(questions: &[Question]) -> (Resolved, Resolved) {
+    let mut plain = Resolved::new();
+    let mut full = Resolved::new();
+    for question in questions {
+        let default = question.default_value();
+        let example = match (&question.example, question.kind) {
+            (Some(example), _) => question.check(example).unwrap_or_else(|_| example.clone()),
+            (None, Kind::Boolean) => Value::Bool(default != Value::Bool(true)),
+            (None, Kind::Password) => serde_json::json!({ "secret": question.variable }),
+            (None, _) => default.clone(),
+        };
+        let needed = question.required && default.is_null();
+        plain.insert(question.variable.clone(), if needed { example.clone() } else { default });
+        full.insert(question.variable.clone(), example);
+    }
+    for question in questions {
+        let hidden = question.show_if.as_deref().is_some_and(|condition| !answer::holds(condition, &full));
+        if hidden {
+            full.insert(question.variable.clone(), question.default_value());
+        }
+    }
+    (plain, full)
+}
+
+/// What is found in one component.
+struct Report<'a> {
+    component: &'a str,
+    findings: Vec<Finding>,
+}
+
+impl Report<'_> {
+    fn error(&mut self, problem: Error) {
+        self.add(Severity::Error, problem);
+    }
+
+    fn warn(&mut self, problem: Error) {
+        self.add(Severity::Warning, problem);
+    }
+
+    /// An error with all that was found beside it.
+    fn all(&mut self, mut error: Error) {
+        let also = std::mem::take(&mut error.also);
+        self.error(error);
+        also.into_iter().for_each(|error| self.all(error));
+    }
+
+    fn add(&mut self, severity: Severity, problem: Error) {
+        self.findings.push(Finding { severity, component: self.component.to_owned(), problem });
+    }
+}
+
+/// The place of the first `needle` in a file, else the file's first line.
+fn place(file: &CatalogFile, needle: &str) -> Location {
+    let text = file.text().unwrap_or_default();
+    let offset = if needle.is_empty() { None } else { text.find(needle) };
+    at_offset(file, offset.unwrap_or(0), offset.map_or(1, |_| needle.chars().count()))
+}
+
+/// The place of a byte offset in a file.
+fn at_offset(file: &CatalogFile, offset: usize, width: usize) -> Location {
+    let text = file.text().unwrap_or_default();
+    let before = &text[..offset];
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Source::new(&file.name, text).location(before.matches('\n').count() + 1, column, width)
+}
+
+#[cfg(test)]
+mod tests;

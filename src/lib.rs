@@ -11,6 +11,7 @@
 //! only `cli`, `ui` and `wizard` print, prompt or read the environment.
 
 pub mod catalog;
+pub mod cli;
 pub mod compose;
 pub mod docker;
 pub mod error;
@@ -19,4 +20,5 @@ pub mod plan;
 pub mod render;
 pub mod secrets;
 pub mod spec;
+pub mod ui;
 pub mod yaml;

@@ -1,0 +1,170 @@
+//! What people and machines see: data on stdout, narration on stderr.
+//!
+//! Without a terminal there are no bars and no questions; with `-o json` stdout holds nothing but JSON.
+
+pub mod changes;
+pub mod failure;
+pub mod human;
+pub mod progress;
+pub mod style;
+pub mod table;
+pub mod time;
+
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// How much is said beside the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Warnings and errors only.
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The three streams, and what they are connected to.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    pub json: bool,
+    pub verbosity: Verbosity,
+    /// Is stderr a terminal that can redraw lines?
+    pub bars: bool,
+    /// Can a question be asked and answered?
+    pub interactive: bool,
+    /// Columns of the terminal stdout is connected to; `None` when it is none.
+    pub width: Option<usize>,
+    /// Can the terminal show more than ASCII?
+    pub unicode: bool,
+}
+
+impl Ui {
+    pub fn detect(json: bool, verbosity: Verbosity) -> Self {
+        let error_terminal = std::io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let columns = |term: console::Term| term.size_checked().map(|(_, columns)| usize::from(columns));
+        Self {
+            json,
+            verbosity,
+            bars: error_terminal && !dumb && !json && verbosity != Verbosity::Quiet,
+            interactive: error_terminal && std::io::stdin().is_terminal() && !json,
+            width: std::io::stdout().is_terminal().then(|| columns(console::Term::stdout())).flatten(),
+            unicode: style::locale_is_unicode(|name| std::env::var(name).ok()),
+        }
+    }
+
+    /// Writes data, ending with a newline. A reader that went away (`| head`) is no failure.
+    pub fn data(&self, text: &str) -> Result<()> {
+        let text = style::fit(text, self.unicode);
+        let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let mut stdout = anstream::stdout().lock();
+        written(write!(stdout, "{text}{newline}").and_then(|()| stdout.flush()))
+    }
+
+    /// Writes data byte by byte as it is: a rendered file, a secret.
+    pub fn raw(&self, bytes: &[u8]) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
+    /// Writes one JSON document for people to read too.
+    pub fn document(&self, value: &impl Serialize) -> Result<()> {
+        self.json_text(serde_json::to_string_pretty(value))
+    }
+
+    /// Writes one JSON document on one line, for streams of them.
+    pub fn json_line(&self, value: &impl Serialize) -> Result<()> {
+        self.json_text(serde_json::to_string(value))
+    }
+
+    fn json_text(&self, text: serde_json::Result<String>) -> Result<()> {
+        let mut text = text.map_err(|error| Error::new("cannot write the JSON").cause(error))?;
+        text.push('\n');
+        self.raw(text.as_bytes())
+    }
+
+    /// Narration: what is being done. Left out with `-q`.
+    pub fn say(&self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            self.note(text);
+        }
+    }
+
+    /// Narration for those who asked for more.
+    pub fn detail(&self, text: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            self.note(text);
+        }
+    }
+
+    pub fn warn(&self, text: &str) {
+        self.note(&format!("{}warning{:#}: {text}", style::WARNING, style::WARNING));
+    }
+
+    pub fn fail(&self, error: &Error) {
+        if self.json {
+            // The text on stderr follows anyway, so that a failed write is not lost.
+            drop(self.json_line(&failure::Report::from(error)));
+        }
+        self.note(&failure::render(error, console::Term::stderr().size_checked().map(|(_, columns)| columns.into())));
+    }
+
+    fn note(&self, text: &str) {
+        // There is nowhere left to complain when stderr is closed.
+        drop(writeln!(anstream::stderr().lock(), "{}", style::fit(text, self.unicode)));
+    }
+
+    /// Asks a yes-or-no question on stderr; Enter is yes when `default`. Waits for the answer off the
+    /// runtime's thread, so that Ctrl-C is noticed.
+    ///
+    /// Errors: there is no terminal to ask on (`flag` is named), or the input ended.
+    pub async fn confirm(&self, question: &str, default: bool, flag: &str) -> Result<bool> {
+        if !self.interactive {
+            return Err(Error::usage(format!("this would ask: {question}"))
+                .cause("there is no terminal to ask on")
+                .hint(format!("pass `{flag}` to go ahead without the question")));
+        }
+        let choice = if default { "[Y/n]" } else { "[y/N]" };
+        loop {
+            drop(write!(anstream::stderr().lock(), "  {} {choice} ", style::fit(question, self.unicode)));
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            std::thread::spawn(move || {
+                let mut line = String::new();
+                let read = std::io::stdin().lock().read_line(&mut line);
+                drop(sender.send(read.map(|count| (count > 0).then_some(line))));
+            });
+            match receiver.await {
+                Ok(Ok(Some(line))) => match line.trim().to_lowercase().as_str() {
+                    "" => return Ok(default),
+                    "y" | "yes" => return Ok(true),
+                    "n" | "no" => return Ok(false),
+                    _ => self.note("  Answer y or n."),
+                },
+                // Ctrl-D: whoever closes the input does not agree.
+                _ => {
+                    self.note("");
+                    return Ok(false);
+                }
+            }
+        }
+    }
+}
+
+fn written(result: std::io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::new("cannot write to the standard output").cause(error).hint("is the disk full?"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the cursor visible again, whatever a prompt or a bar left behind.
+pub fn restore_terminal() {
+    let terminal = console::Term::stderr();
+    if terminal.is_term() {
+        drop(terminal.show_cursor());
+    }
+}

@@ -1,0 +1,182 @@
+//! Errors as people read them, and as machines do.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::style::{BAD, DIM, ERROR, HINT, paint};
+use crate::error::{Error, Location};
+
+/// One error in JSON.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    event: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    causes: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    quoted: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    exit: i32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<Report<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Place<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> From<&'a Error> for Report<'a> {
+    fn from(error: &'a Error) -> Self {
+        let place = |at: &'a Location| Place { file: &at.file, line: at.line, column: at.column };
+        Self {
+            event: "error",
+            message: &error.message,
+            at: error.at.as_ref().map(place),
+            label: error.label.as_deref(),
+            causes: &error.causes,
+            quoted: &error.quoted,
+            hint: error.hint.as_deref(),
+            exit: error.exit as i32,
+            also: error.also.iter().map(Self::from).collect(),
+        }
+    }
+}
+
+/// The error and all found with it, with styles, without a final newline. `width` bounds the excerpts.
+pub fn render(error: &Error, width: Option<usize>) -> String {
+    let mut all = Vec::new();
+    flatten(error, &mut all);
+    let mut text = all.iter().map(|error| one(error, width)).collect::<Vec<_>>().join("\n");
+    if all.len() > 1 {
+        let _ = write!(text, "\n{} errors.", all.len());
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn flatten<'a>(error: &'a Error, all: &mut Vec<&'a Error>) {
+    all.push(error);
+    error.also.iter().for_each(|error| flatten(error, all));
+}
+
+fn one(error: &Error, width: Option<usize>) -> String {
+    let mut text = format!("{}: {}\n", paint(ERROR, "error"), error.message);
+    if let Some(at) = &error.at {
+        excerpt(&mut text, at, error.label.as_deref(), width.unwrap_or(usize::MAX));
+    }
+    for cause in &error.causes {
+        let _ = writeln!(text, "  caused by: {}", cause.trim_end().replace('\n', "\n             "));
+    }
+    for line in &error.quoted {
+        let _ = writeln!(text, "      {}", paint(DIM, line.trim_end()));
+    }
+    // A guess is said under the text it is about; without a place, it is the first advice.
+    let guess = error.label.as_deref().filter(|_| error.at.is_none());
+    let advice: Vec<&str> = guess.into_iter().chain(error.hint.as_deref()).collect();
+    if !advice.is_empty() {
+        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), advice.join(" "));
+    }
+    text
+}
+
+/// The line of source, and under the offending text the label.
+fn excerpt(text: &mut String, at: &Location, label: Option<&str>, width: usize) {
+    let _ = writeln!(text, "  {} {at}", paint(DIM, "-->"));
+    if at.excerpt.trim().is_empty() {
+        if let Some(label) = label {
+            let _ = writeln!(text, "      {label}");
+        }
+        return;
+    }
+    let margin = at.line.to_string().len().max(1);
+    let line: Vec<char> = at.excerpt.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    // A line too long for the terminal is shown from shortly before the offending text on.
+    let room = width.saturating_sub(margin + 4).max(20);
+    let column = at.column.saturating_sub(1).min(line.len());
+    let skip = if line.len() > room { column.saturating_sub(room / 3) } else { 0 };
+    let shown: String = line.iter().skip(skip).take(room).collect();
+    let carets = "^".repeat(at.width.clamp(1, (room + skip).saturating_sub(column).max(1)));
+    let indent: usize = shown.chars().take(column - skip).map(|c| console::measure_text_width(&c.to_string())).sum();
+    let bar = paint(DIM, "|");
+    let _ = writeln!(text, " {:margin$} {bar}", "");
+    let _ = writeln!(text, " {} {bar} {}", paint(DIM, at.line), shown.trim_end());
+    let said = label.map(|label| format!(" {label}")).unwrap_or_default();
+    let _ = writeln!(text, " {:margin$} {bar} {:indent$}{}", "", "", paint(BAD, format!("{carets}{said}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(error: &Error) -> String {
+        anstream::adapter::strip_str(&render(error, None)).to_string()
+    }
+
+    fn misspelt() -> Error {
+        let at = Location {
+            file: "watchpost.yaml".into(),
+            line: 7,
+            column: 5,
+            width: 9,
+            excerpt: "    retension: 30d".into(),
+        };
+        Error::new("unknown setting `retension` of component `prometheus`")
+            .at(at)
+            .label("did you mean `retention`?")
+            .hint("`watchpost catalog show prometheus` lists its settings.")
+    }
+
+    #[test]
+    fn an_error_in_a_file_shows_the_line_and_underlines_the_text() {
+        insta::assert_snapshot!(shown(&misspelt()), @r"
+        error: unknown setting `retension` of component `prometheus`
+          --> watchpost.yaml:7:5
+           |
+         7 |     retension: 30d
+           |     ^^^^^^^^^ did you mean `retention`?
+        hint: `watchpost catalog show prometheus` lists its settings.
+        ");
+    }
+
+    #[test]
+    fn causes_and_quoted_lines_come_between_the_message_and_the_hint() {
+        let error = Error::new("`alertmanager` did not start with `prom/alertmanager:v0.34.1`")
+            .cause("its configuration has an unknown field `api_urll`\nfrom receivers[0] in watchpost.yaml, line 22")
+            .quote(["level=ERROR msg=\"Loading configuration file failed\"".to_owned()])
+            .hint("did you mean `api_url`?");
+        insta::assert_snapshot!(shown(&error), @r#"
+        error: `alertmanager` did not start with `prom/alertmanager:v0.34.1`
+          caused by: its configuration has an unknown field `api_urll`
+                     from receivers[0] in watchpost.yaml, line 22
+              level=ERROR msg="Loading configuration file failed"
+        hint: did you mean `api_url`?
+        "#);
+    }
+
+    #[test]
+    fn every_error_of_a_pass_is_shown_and_counted() {
+        let error = Error::all(vec![misspelt(), Error::new("second").label("did you mean `first`?")]);
+        let text = shown(&error.expect_err("two"));
+        assert!(text.contains("\n\nerror: second\nhint: did you mean `first`?\n\n2 errors."), "{text}");
+    }
+
+    #[test]
+    fn a_line_longer_than_the_terminal_is_shown_around_the_text() {
+        let mut error = misspelt();
+        let excerpt = format!("{}retension: 30d{}", " x".repeat(100), "y".repeat(300));
+        error.at = Some(Location { column: 201, excerpt, ..error.at.clone().expect("located") });
+        let text = anstream::adapter::strip_str(&render(&error, Some(60))).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[3].len() <= 60, "{text}");
+        assert_eq!(lines[3].find("retension"), lines[4].find('^'), "{text}");
+    }
+}

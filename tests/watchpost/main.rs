@@ -1,0 +1,13 @@
+//! The binary, driven as people drive it, against a real Docker daemon.
+//!
+//! The images must be on the host: `tests/images/build` makes them.
+
+mod change;
+mod cli;
+mod deploy;
+mod down;
+mod failure;
+mod prompts;
+mod scrape;
+mod secrecy;
+mod support;

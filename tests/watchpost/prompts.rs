@@ -1,0 +1,64 @@
+//! On a terminal: questions, progress, Ctrl-C.
+
+use crate::support::Stack;
+use crate::support::docker::of_stack;
+use crate::support::terminal::on_terminal;
+
+const CTRL_C: char = 'c';
+
+fn status(session: &rexpect::session::PtySession) -> Option<i32> {
+    match session.process().wait().expect("it ends") {
+        rexpect::process::wait::WaitStatus::Exited(_, status) => Some(status),
+        _ => None,
+    }
+}
+
+#[test]
+fn up_asks_and_a_no_changes_nothing() {
+    let stack = Stack::new("minimal", "");
+    let mut session = on_terminal(stack.command(&["up"]));
+    session.exp_string("[Y/n]").expect("a question");
+    session.send_line("n").expect("sent");
+    session.exp_string("Nothing was changed").expect("said");
+    session.exp_eof().expect("the end");
+    assert_eq!(status(&session), Some(0));
+    assert!(stack.containers().is_empty());
+}
+
+#[test]
+fn up_on_a_terminal_shows_each_service_getting_ready() {
+    let stack = Stack::new("minimal", "");
+    let mut session = on_terminal(stack.command(&["up"]));
+    session.exp_string("[Y/n]").expect("a question");
+    session.send_line("").expect("sent");
+    session.exp_string("✓ ready").expect("a service is ready");
+    session.exp_string("Deployed in").expect("the end of it");
+    session.exp_eof().expect("the end");
+    assert_eq!(status(&session), Some(0));
+}
+
+#[test]
+fn ctrl_c_at_the_question_ends_with_130_and_nothing_is_changed() {
+    let stack = Stack::new("minimal", "");
+    let mut session = on_terminal(stack.command(&["up"]));
+    session.exp_string("[Y/n]").expect("a question");
+    session.send_control(CTRL_C).expect("sent");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("\u{1b}[?25h"), "the cursor is shown again: {rest:?}");
+    assert_eq!(status(&session), Some(130));
+    assert!(stack.containers().is_empty());
+}
+
+#[test]
+fn after_ctrl_c_in_the_middle_the_next_up_converges() {
+    let stack = Stack::new("minimal", "");
+    let mut session = on_terminal(stack.command(&["up", "--yes"]));
+    session.exp_string("prometheus").expect("it has begun");
+    session.send_control(CTRL_C).expect("sent");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("\u{1b}[?25h"), "the cursor is shown again: {rest:?}");
+    assert_eq!(status(&session), Some(130));
+    stack.up();
+    assert_eq!(of_stack("container", &stack.name).len(), 3);
+    stack.run(&["plan", "--exit-code"]).expect(0);
+}

@@ -1,0 +1,29 @@
+pub mod docker;
+pub mod http;
+pub mod run;
+pub mod stack;
+pub mod terminal;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+pub use run::{Output, watchpost};
+pub use stack::Stack;
+
+/// A port of 127.0.0.1 that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// Waits until `condition` holds and returns what it found; fails naming `what` after `seconds`.
+pub fn await_until<T>(what: &str, seconds: u64, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,7 +1,7 @@
 //! Carrying out a plan: every change, gated, and undone where it fails.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,7 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
         generated: OnceCell::new(),
         passed: RefCell::default(),
         parked: RefCell::default(),
+        unproven: RefCell::default(),
     };
     let pulls = job.plan.operations.iter().filter(|o| matches!(o.action, Action::Pull { .. })).count();
     if pulls > 0 {
@@ -75,6 +76,8 @@ struct Run<'a> {
     generated: OnceCell<BTreeMap<String, Secret>>,
     passed: RefCell<Vec<Passed<'a>>>,
     parked: RefCell<Vec<Parked>>,
+    /// Services created in this run that have not passed their gate.
+    unproven: RefCell<BTreeSet<&'a str>>,
 }
 
 /// A service that was ready, and must stay so for a while.
@@ -125,6 +128,7 @@ impl<'a> Run<'a> {
         let began = Instant::now();
         (self.sink)(Event::ServiceCreating { service: name.to_owned() });
         let service = &self.file().services[name];
+        self.unproven.borrow_mut().insert(name);
         self.bring_files(name, service).await?;
         let fingerprints = self.job.fingerprints;
         let mark = |marks: &'a BTreeMap<String, String>| marks.get(name).map_or("", String::as_str);
@@ -182,6 +186,7 @@ impl<'a> Run<'a> {
         if let Err(failure) = gate.ready(&mut events).await {
             return Err(self.refused(name, failure));
         }
+        self.unproven.borrow_mut().remove(name);
         (self.sink)(Event::ServiceReady { service: name.to_owned(), took: began.elapsed() });
         let stable_at = tokio::time::Instant::now() + gate::STABLE;
         self.passed.borrow_mut().push(Passed { service: name, container, events, stable_at });
@@ -206,6 +211,7 @@ impl<'a> Run<'a> {
         for mut passed in self.passed.take() {
             let gate = self.gate(passed.service, &passed.container);
             if let Err(failure) = gate.stays(&mut passed.events, passed.stable_at).await {
+                self.unproven.borrow_mut().insert(passed.service);
                 return Err(self.refused(passed.service, failure));
             }
         }
@@ -245,6 +251,10 @@ impl<'a> Run<'a> {
     /// Brings back what was replaced; the error then says how it ended.
     async fn undo(&self, mut error: Error) -> Error {
         remove::couriers(self.client, &self.file().name).await;
+        // What did not pass goes; its log is in the error. An old container comes back under the name.
+        for name in self.unproven.take() {
+            let _ = remove::remove(self.client, &self.file().container_name(name)).await;
+        }
         let parked = self.parked.take();
         let restored_any = !parked.is_empty();
         for parked in parked {

@@ -11,7 +11,7 @@ use crate::compose::values::SECRETS_TARGET;
 use crate::error::{Error, Result};
 
 /// What is the same for all templates of a stack: `project`, `instances`, `has`, `scrape_configs`, `alertmanagers`,
-/// `alertmanager`, `own`.
+/// `alertmanager`, `rule_folders`, `own`.
 pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     let present: BTreeSet<&str> = resolved.instances.iter().map(|i| i.component.manifest.name.as_str()).collect();
     let has: Map<String, Value> = resolved
@@ -34,8 +34,19 @@ pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     add("scrape_interval", scrape_interval.unwrap_or_else(|| json!("15s")));
     add("alertmanagers", json!(alertmanagers));
     add("alertmanager", alerting::alertmanager(resolved));
+    add("rule_folders", json!(rule_folders(resolved)));
     add("own", json!({"rules": !resolved.own.rules.is_empty(), "dashboards": !resolved.own.dashboards.is_empty()}));
     shared
+}
+
+/// Folders of rules below Prometheus's files. Its globs take a star in the last part of a path only.
+fn rule_folders(resolved: &Resolved<'_>) -> BTreeSet<String> {
+    let with_rules = resolved.instances.iter().filter(|i| i.component.files_in("rules", ".yml").next().is_some());
+    let mut folders: BTreeSet<String> = with_rules.map(|i| i.component.manifest.name.clone()).collect();
+    if !resolved.own.rules.is_empty() {
+        folders.insert("own".into());
+    }
+    folders
 }
 
 fn summary(instance: &Instance<'_>) -> Value {

@@ -73,11 +73,10 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
 
 /// Runs to the end or to Ctrl-C. What is dropped midway converges on the next `up`.
 fn interruptible(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|error| Error::new("cannot start the runtime").cause(error).hint("is a limit of this system hit?"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(|error| {
+            Error::new("cannot start the runtime").cause(error).hint("is a limit of this system hit?")
+        })?;
     runtime.block_on(async {
         tokio::select! {
             result = work => result,

@@ -21,4 +21,5 @@ pub mod render;
 pub mod secrets;
 pub mod spec;
 pub mod ui;
+pub mod wizard;
 pub mod yaml;

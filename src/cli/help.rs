@@ -40,7 +40,9 @@ pub fn command() -> clap::Command {
         groups.push('\n');
     }
     compact(command)
-        .help_template(format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}Everywhere:\n{{options}}{{after-help}}"))
+        .help_template(format!(
+            "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}Everywhere:\n{{options}}{{after-help}}"
+        ))
         .after_help(AFTER)
         .mut_subcommands(in_full)
 }
@@ -48,7 +50,13 @@ pub fn command() -> clap::Command {
 /// One kind of help, with one line an option: `-h` and `--help` show the same.
 fn compact(command: clap::Command) -> clap::Command {
     command.disable_help_flag(true).arg(
-        Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help").help_heading("Everywhere").display_order(100),
+        Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::HelpShort)
+            .help("Print help")
+            .help_heading("Everywhere")
+            .display_order(100),
     )
 }
 

@@ -31,7 +31,8 @@ pub fn render(plan: &Plan, files: usize, detail: Detail, width: Option<usize>) -
             blocks.push(diffs(operation));
         }
     }
-    let mut text: String = lines.render(width.map(|w| w.saturating_sub(2))).lines().map(|l| format!("  {l}\n")).collect();
+    let mut text: String =
+        lines.render(width.map(|w| w.saturating_sub(2))).lines().map(|l| format!("  {l}\n")).collect();
     for block in blocks {
         text.push('\n');
         text.push_str(&block);
@@ -46,7 +47,10 @@ pub fn is_first(plan: &Plan) -> bool {
         && plan.operations.iter().all(|operation| {
             matches!(
                 operation.action,
-                Action::Pull { .. } | Action::CreateNetwork { .. } | Action::CreateVolume { .. } | Action::Create { .. }
+                Action::Pull { .. }
+                    | Action::CreateNetwork { .. }
+                    | Action::CreateVolume { .. }
+                    | Action::Create { .. }
             )
         })
 }
@@ -195,6 +199,8 @@ mod tests {
     #[test]
     fn in_full_it_shows_the_diffs_and_what_is_beside_the_services() {
         let text = shown(&change(), Detail::Full);
-        assert!(text.contains("  +  v               create") && text.contains("  compose.yaml\n  @@ -1 +1 @@\n  -a\n  +b"));
+        assert!(
+            text.contains("  +  v               create") && text.contains("  compose.yaml\n  @@ -1 +1 @@\n  -a\n  +b")
+        );
     }
 }

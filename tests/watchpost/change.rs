@@ -61,6 +61,9 @@ fn a_plan_in_json_lists_operations_with_their_causes() {
     let stack = Stack::new("minimal", "");
     let plan = stack.run(&["plan", "-o", "json"]).expect(0).json();
     let operations = plan["operations"].as_array().expect("operations");
-    assert!(operations.iter().any(|o| o["action"]["action"] == "create" && o["action"]["service"] == "prometheus"), "{plan}");
+    assert!(
+        operations.iter().any(|o| o["action"]["action"] == "create" && o["action"]["service"] == "prometheus"),
+        "{plan}"
+    );
     assert!(stack.containers().is_empty());
 }

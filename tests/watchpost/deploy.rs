@@ -34,8 +34,18 @@ fn a_stack_comes_up_from_its_defaults_without_a_spec() {
     let name = stack.name.as_str();
     stack
         .run(&[
-            "up", "--stack", "standard", "--without", "grafana,cadvisor,blackbox-exporter", "--yes", "--name", name,
-            "--set", &prometheus, "--set", &alertmanager,
+            "up",
+            "--stack",
+            "standard",
+            "--without",
+            "grafana,cadvisor,blackbox-exporter",
+            "--yes",
+            "--name",
+            name,
+            "--set",
+            &prometheus,
+            "--set",
+            &alertmanager,
         ])
         .expect(0);
     assert_eq!(stack.containers().into_keys().collect::<Vec<_>>(), ["alertmanager", "node-exporter", "prometheus"]);
@@ -62,7 +72,9 @@ fn containers_run_hardened() {
     assert_eq!(host["ReadonlyRootfs"], true);
     assert_eq!(host["CapDrop"][0], "ALL");
     assert!(host["SecurityOpt"][0].as_str().is_some_and(|option| option.starts_with("no-new-privileges")));
-    assert!(host["Memory"].as_i64().is_some_and(|bytes| bytes > 0) && host["PidsLimit"].as_i64().is_some_and(|n| n > 0));
+    assert!(
+        host["Memory"].as_i64().is_some_and(|bytes| bytes > 0) && host["PidsLimit"].as_i64().is_some_and(|n| n > 0)
+    );
     assert_eq!(host["LogConfig"]["Config"]["max-size"], "10m");
     assert_eq!(host["PortBindings"]["9090/tcp"][0]["HostIp"], "127.0.0.1");
 }

@@ -21,8 +21,7 @@ fn sick(stack: &Stack, script: &str, healthcheck: &str) -> PathBuf {
     overlay
 }
 
-const UNHEALTHY: &str =
-    "    healthcheck:\n      test: [CMD-SHELL, \"echo the heart stands still; exit 1\"]\n      interval: 1s\n      timeout: 1s\n      retries: 2\n";
+const UNHEALTHY: &str = "    healthcheck:\n      test: [CMD-SHELL, \"echo the heart stands still; exit 1\"]\n      interval: 1s\n      timeout: 1s\n      retries: 2\n";
 
 #[test]
 fn an_unhealthy_container_fails_the_deploy_with_its_health_output() {

@@ -12,19 +12,19 @@ fn postgresql_and_redis_are_scraped_on_a_network_of_their_own() {
     let postgres = format!("{}-orders-db", stack.name);
     let redis = format!("{}-cache", stack.name);
     let environment = format!("POSTGRES_PASSWORD={password}");
-    let _postgres = Container::run(
-        &postgres,
-        &["--network", &network.0, "-e", &environment, "watchpost-test/postgres:18"],
-    );
-    let _redis = Container::run(
-        &redis,
-        &["--network", &network.0, "watchpost-test/redis:8", "--requirepass", password],
-    );
+    let _postgres =
+        Container::run(&postgres, &["--network", &network.0, "-e", &environment, "watchpost-test/postgres:18"]);
+    let _redis =
+        Container::run(&redis, &["--network", &network.0, "watchpost-test/redis:8", "--requirepass", password]);
     let components = format!(
         "  postgres-exporter:\n    - {{name: orders, host: {postgres}, user: postgres, database: postgres, sslmode: disable, network: {network}, password: {{secret: orders_db}}}}\n  redis-exporter:\n    - {{name: cache, address: \"{redis}:6379\", network: {network}, password: {{secret: cache}}}}\n",
         network = network.0
     );
-    stack.write("minimal", &components, "secrets:\n  orders_db: {env: ORDERS_PASSWORD}\n  cache: {env: CACHE_PASSWORD}\n");
+    stack.write(
+        "minimal",
+        &components,
+        "secrets:\n  orders_db: {env: ORDERS_PASSWORD}\n  cache: {env: CACHE_PASSWORD}\n",
+    );
     let output = stack
         .command(&["up", "--yes"])
         .env("ORDERS_PASSWORD", password)

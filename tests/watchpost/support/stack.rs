@@ -30,7 +30,8 @@ impl Stack {
 
     /// Writes the spec anew: `components` are lines below `components:`, each indented by two.
     pub fn write(&self, stack: &str, components: &str, more: &str) {
-        let grafana = if stack == "standard" { format!("  grafana: {{port: {}}}\n", self.grafana) } else { String::new() };
+        let grafana =
+            if stack == "standard" { format!("  grafana: {{port: {}}}\n", self.grafana) } else { String::new() };
         let text = format!(
             "name: {}\nstack: {stack}\ncomponents:\n  prometheus: {{port: {}, scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n  alertmanager: {{port: {}}}\n{grafana}{components}{more}",
             self.name, self.prometheus, self.alertmanager,

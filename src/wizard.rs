@@ -1,0 +1,107 @@
+//! The guided install: questions to spec.
+//!
+//! Which questions there are is a pure function of the catalog and of what was answered so far (`steps`), so going
+//! back is asking an earlier one again, and a terminal, a file of answers and the plain defaults walk the same way.
+
+mod compose_spec;
+mod scripted;
+mod steps;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::catalog::answer::Problem;
+use crate::error::{Error, Result};
+
+pub use compose_spec::spec;
+pub use scripted::Scripted;
+pub use terminal::Terminal;
+
+/// Answers by key, in their final form; what `--answers` reads and `answers.yaml` holds.
+pub type Answers = BTreeMap<String, Value>;
+
+/// What the questions say about the world.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// `Docker 28.5, 24 containers`; `None` when no daemon answers here.
+    pub docker: Option<String>,
+    /// The file to be written is there already.
+    pub overwrites: Option<String>,
+}
+
+/// One question as it is put.
+pub struct Prompt {
+    /// `stack`, `alerts.api_url`, `prometheus.retention`.
+    pub key: String,
+    pub label: String,
+    /// What `?` explains.
+    pub help: String,
+    pub form: Form,
+    pub default: Value,
+    check: Box<dyn Fn(&Value) -> Result<Value, Problem>>,
+}
+
+pub enum Form {
+    Text,
+    Confirm,
+    Choice(Vec<Choice>),
+}
+
+pub struct Choice {
+    pub value: String,
+    pub label: String,
+    /// Said beside it, dimmed.
+    pub note: String,
+}
+
+impl Prompt {
+    /// The answer in its final form, or why it is none.
+    pub fn check(&self, value: &Value) -> Result<Value, Problem> {
+        (self.check)(value)
+    }
+}
+
+/// What came back from a question.
+pub enum Reply {
+    Answer(Value),
+    /// The question before this one.
+    Back,
+}
+
+/// Who answers: a person at a terminal, or a file.
+pub trait Asker {
+    /// Only an answer that the prompt's check takes comes back. `Err` ends the wizard with nothing written.
+    fn ask(&mut self, prompt: &Prompt) -> Result<Reply>;
+}
+
+/// Asks all that there is to ask. Answers given before going back stay as defaults.
+pub fn run(asker: &mut dyn Asker, catalog: &Catalog, surroundings: &Surroundings) -> Result<Answers> {
+    let mut answers = Answers::new();
+    let mut at = 0;
+    loop {
+        let mut steps = steps::steps(catalog, surroundings, &answers);
+        let Some(prompt) = steps.get_mut(at) else {
+            // Answers to questions that no longer arise are dropped.
+            let keys: Vec<String> = steps.into_iter().map(|prompt| prompt.key).collect();
+            answers.retain(|key, _| keys.contains(key));
+            return Ok(answers);
+        };
+        if let Some(earlier) = answers.get(&prompt.key) {
+            prompt.default = earlier.clone();
+        }
+        match asker.ask(prompt)? {
+            Reply::Answer(Value::Bool(false)) if prompt.key == steps::OVERWRITE => {
+                return Err(Error::interrupted().hint("`-f FILE` writes to another file"));
+            }
+            Reply::Answer(value) => {
+                answers.insert(prompt.key.clone(), value);
+                at += 1;
+            }
+            Reply::Back if at == 0 => return Err(Error::interrupted()),
+            Reply::Back => at -= 1,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Answers from a file, or the defaults: the same way without a terminal.
+
+use std::collections::BTreeMap;
+
+use super::{Asker, Prompt, Reply};
+use crate::error::{Error, Result, did_you_mean};
+use crate::yaml::{self, Node};
+
+/// Takes answers from a YAML mapping by the prompts' keys; what it does not hold takes its default.
+#[derive(Debug, Default)]
+pub struct Scripted {
+    answers: BTreeMap<String, Node>,
+    asked: Vec<String>,
+}
+
+impl Scripted {
+    /// All defaults.
+    pub fn defaults() -> Self {
+        Self::default()
+    }
+
+    /// `name` is how errors call the text.
+    pub fn read(name: &str, text: &str) -> Result<Self> {
+        let node = yaml::parse(name, text)?;
+        if !node.is_null() && node.entries().is_empty() {
+            return Err(node
+                .error(format!("expected answers by key, found {}", node.describe()))
+                .hint("such as `stack: minimal`"));
+        }
+        let entry = |(key, value): &(Node, Node)| Some((key.as_str()?.to_owned(), value.clone()));
+        Ok(Self { answers: node.entries().iter().filter_map(entry).collect(), asked: Vec::new() })
+    }
+
+    /// An answer that no question took is a slip.
+    pub fn finish(&self) -> Result<()> {
+        let unknown = self.answers.iter().filter(|(key, _)| !self.asked.contains(key)).map(|(key, node)| {
+            let error = node.error(format!("no question takes the answer `{key}`"));
+            match did_you_mean(key, self.asked.iter().map(String::as_str)) {
+                Some(guess) => error.hint(format!("did you mean `{guess}`?")),
+                None => error.hint(format!("asked were {}", self.asked.join(", "))),
+            }
+        });
+        Error::all(unknown.collect())
+    }
+}
+
+impl Asker for Scripted {
+    fn ask(&mut self, prompt: &Prompt) -> Result<Reply> {
+        self.asked.push(prompt.key.clone());
+        let (value, node) = match self.answers.get(&prompt.key) {
+            Some(node) => (node.to_json(), Some(node)),
+            None => (prompt.default.clone(), None),
+        };
+        prompt.check(&value).map(Reply::Answer).map_err(|problem| {
+            let message = format!("`{}` {}", prompt.key, problem.message);
+            let error = node.map_or_else(|| Error::new(&message), |node| node.error(&message));
+            error.hint(problem.hint.unwrap_or_else(|| prompt.help.clone()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::spec::{self, SecretSource, Selection};
+    use crate::wizard::{Surroundings, run};
+
+    fn written(text: &str) -> Result<String> {
+        let catalog = Catalog::embedded()?;
+        let mut asker = Scripted::read("answers.yaml", text)?;
+        let answers = run(&mut asker, &catalog, &Surroundings::default())?;
+        asker.finish()?;
+        spec::write(&super::super::spec(&catalog, &answers)?)
+    }
+
+    #[test]
+    fn the_defaults_make_the_standard_stack_in_at_most_eight_questions() {
+        let catalog = Catalog::embedded().expect("valid");
+        let mut asker = Scripted::defaults();
+        run(&mut asker, &catalog, &Surroundings { overwrites: Some("watchpost.yaml".into()), ..Default::default() })
+            .expect_err("not replaced");
+        let mut asker = Scripted::defaults();
+        let answers = run(&mut asker, &catalog, &Surroundings::default()).expect("answered");
+        // One more asks whether to deploy.
+        assert!(asker.asked.len() < 8, "{:?}", asker.asked);
+        let spec = super::super::spec(&catalog, &answers).expect("a spec");
+        assert_eq!(spec.stack, "standard");
+    }
+
+    #[test]
+    fn a_secret_is_written_by_its_source_only() {
+        let text =
+            written("alerts: slack\nalerts.api_url: OPS_SLACK\nalerts.channel: '#ops'\nprometheus.retention: 30d\n")
+                .expect("written");
+        let spec = spec::read("watchpost.yaml", &text).expect("valid");
+        assert_eq!(spec.secrets["slack_api_url"], SecretSource::Env("OPS_SLACK".into()));
+        assert_eq!(spec.alerting.routes[0].to, "oncall");
+        let Selection::One(prometheus) = &spec.components["prometheus"] else { panic!("one") };
+        assert_eq!(prometheus["retention"].as_str(), Some("30d"));
+    }
+
+    #[test]
+    fn more_settings_are_asked_by_component_and_only_what_differs_is_written() {
+        let text =
+            written("stack: minimal\nmore: true\nmore.alertmanager: true\nalertmanager.port: 9999\n").expect("written");
+        assert!(text.contains("port: 9999") && !text.contains("group_wait"), "{text}");
+    }
+
+    #[test]
+    fn wrong_and_unknown_answers_are_named_with_their_places() {
+        let error = written("stack: standrd\n").expect_err("refused");
+        assert_eq!(error.at.clone().expect("located").line, 1);
+        let error = written("stack: minimal\ngrafana.address: '0.0.0.0:3000'\n").expect_err("refused");
+        assert!(error.message.contains("no question takes the answer `grafana.address`"), "{}", error.message);
+        assert!(written("grafana.address: everywhere\n").is_err());
+        assert!(written("prometheus.retention: soon\n").is_err());
+    }
+}

@@ -111,6 +111,12 @@ impl Ui {
         self.note(&failure::render(error, console::Term::stderr().size_checked().map(|(_, columns)| columns.into())));
     }
 
+    /// One finding of a check, as data: an error's look, its head saying how much it matters.
+    pub fn finding(&self, problem: &Error, warning: bool) -> Result<()> {
+        let head = if warning { (style::WARNING, "warning") } else { (style::ERROR, "error") };
+        self.data(&failure::block(problem, head, self.width))
+    }
+
     fn note(&self, text: &str) {
         // There is nowhere left to complain when stderr is closed.
         drop(writeln!(anstream::stderr().lock(), "{}", style::fit(text, self.unicode)));

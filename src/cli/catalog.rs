@@ -1,3 +1,5 @@
+mod eject;
+mod lint;
 mod list;
 mod show;
 
@@ -17,11 +19,15 @@ pub struct Args {
 enum Command {
     List(list::Args),
     Show(show::Args),
+    Lint(lint::Args),
+    Eject(eject::Args),
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     match &args.command {
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
+        Command::Lint(args) => lint::run(args, context),
+        Command::Eject(args) => eject::run(args, context),
     }
 }

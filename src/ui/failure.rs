@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use anstyle::Style;
 use serde::Serialize;
 
 use super::style::{BAD, DIM, ERROR, HINT, paint};
@@ -55,7 +56,7 @@ impl<'a> From<&'a Error> for Report<'a> {
 pub fn render(error: &Error, width: Option<usize>) -> String {
     let mut all = Vec::new();
     flatten(error, &mut all);
-    let mut text = all.iter().map(|error| one(error, width)).collect::<Vec<_>>().join("\n");
+    let mut text = all.iter().map(|error| block(error, (ERROR, "error"), width)).collect::<Vec<_>>().join("\n");
     if all.len() > 1 {
         let _ = write!(text, "\n{} errors.", all.len());
     }
@@ -68,8 +69,9 @@ fn flatten<'a>(error: &'a Error, all: &mut Vec<&'a Error>) {
     error.also.iter().for_each(|error| flatten(error, all));
 }
 
-fn one(error: &Error, width: Option<usize>) -> String {
-    let mut text = format!("{}: {}\n", paint(ERROR, "error"), error.message);
+/// One error without those found with it, each line with a newline. `head` is what it begins with, and its style.
+pub fn block(error: &Error, head: (Style, &str), width: Option<usize>) -> String {
+    let mut text = format!("{}: {}\n", paint(head.0, head.1), error.message);
     if let Some(at) = &error.at {
         excerpt(&mut text, at, error.label.as_deref(), width.unwrap_or(usize::MAX));
     }

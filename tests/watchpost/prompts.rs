@@ -8,7 +8,7 @@ const CTRL_C: char = 'c';
 
 fn status(session: &rexpect::session::PtySession) -> Option<i32> {
     match session.process().wait().expect("it ends") {
-        rexpect::process::wait::WaitStatus::Exited(_, status) => Some(status),
+        rexpect::process::WaitStatus::Exited(_, status) => Some(status),
         _ => None,
     }
 }

@@ -1,7 +1,5 @@
-use serde_json::json;
-
 use super::super::context::Context;
-use crate::catalog::Catalog;
+use crate::catalog::describe::Listing;
 use crate::error::{Exit, Result};
 use crate::ui::style::{STRONG, paint};
 use crate::ui::table::Table;
@@ -13,56 +11,27 @@ pub struct Args {}
 pub fn run(_: &Args, context: &Context) -> Result<Exit> {
     let catalog = context.catalog(None)?;
     if context.ui.json {
-        context.ui.document(&document(&catalog))?;
+        context.ui.document(&catalog.list())?;
     } else {
-        context.ui.data(&text(&catalog, context.ui.width))?;
+        context.ui.data(&text(&catalog.list(), context.ui.width))?;
     }
     Ok(Exit::Done)
 }
 
-fn document(catalog: &Catalog) -> serde_json::Value {
-    let components = catalog.components.values().map(|component| {
-        let manifest = &component.manifest;
-        json!({
-            "name": manifest.name,
-            "title": manifest.title,
-            "description": manifest.description,
-            "category": manifest.category,
-            "image": manifest.image.reference(),
-            "multiple": manifest.multiple,
-            "overlaid": component.overlaid,
-        })
-    });
-    let stacks = catalog.stacks.values().map(|stack| {
-        let components: Vec<&String> = stack.components.keys().collect();
-        json!({"name": stack.name, "title": stack.title, "description": stack.description, "components": components})
-    });
-    let receivers = catalog
-        .receivers
-        .values()
-        .map(|kind| json!({"name": kind.name, "title": kind.title, "description": kind.description}));
-    json!({
-        "components": components.collect::<Vec<_>>(),
-        "stacks": stacks.collect::<Vec<_>>(),
-        "receivers": receivers.collect::<Vec<_>>(),
-    })
-}
-
-fn text(catalog: &Catalog, width: Option<usize>) -> String {
-    let mut components = Table::new([]);
-    for component in catalog.components.values() {
-        let manifest = &component.manifest;
-        let origin = if component.overlaid { "(yours) " } else { "" };
-        let description = format!("{origin}{}", manifest.description);
-        components.row([manifest.name.as_str().into(), manifest.image.reference().into(), description.into()]);
-    }
+fn text(listing: &Listing, width: Option<usize>) -> String {
     let mut stacks = Table::new([]);
-    for stack in catalog.stacks.values() {
-        let members = stack.components.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    for stack in &listing.stacks {
+        let members = stack.components.join(", ");
         stacks.row([stack.name.as_str().into(), stack.description.as_str().into(), members.into()]);
     }
+    let mut components = Table::new([]);
+    for component in &listing.components {
+        let origin = if component.overlaid { "(yours) " } else { "" };
+        let description = format!("{origin}{}", component.description);
+        components.row([component.name.as_str().into(), component.image.as_str().into(), description.into()]);
+    }
     let mut receivers = Table::new([]);
-    for kind in catalog.receivers.values() {
+    for kind in &listing.receivers {
         receivers.row([kind.name.as_str().into(), kind.description.as_str().into()]);
     }
     let width = width.map(|width| width.saturating_sub(2));

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::super::context::Context;
 use crate::catalog::question::{Kind, Question};
-use crate::catalog::{Catalog, Component, ReceiverKind, StackManifest};
-use crate::error::{Exit, Result, did_you_mean};
+use crate::catalog::describe::{ComponentDescription, Description};
+use crate::catalog::{ReceiverKind, StackManifest};
+use crate::error::{Exit, Result};
 use crate::ui::style::{DIM, STRONG, paint};
 
 /// Show a component, stack or kind of receiver, with its settings
@@ -21,35 +22,25 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     let catalog = context.catalog(None)?;
-    let name = args.component.as_str();
-    let (text, document) = if let Some(component) = catalog.components.get(name) {
-        (component_text(component), serde_json::to_value(&component.manifest))
-    } else if let Some(stack) = catalog.stacks.get(name) {
-        (stack_text(stack), serde_json::to_value(stack))
-    } else if let Some(kind) = catalog.receivers.get(name) {
-        (receiver_text(kind), serde_json::to_value(kind))
-    } else {
-        return Err(unknown(&catalog, name));
-    };
+    let description = catalog.describe(&args.component)?;
     if context.ui.json {
-        let document = document.map_err(|error| crate::error::Error::new("cannot write the JSON").cause(error))?;
-        context.ui.document(&document)?;
+        context.ui.document(&description)?;
     } else {
-        context.ui.data(&text)?;
+        context.ui.data(&text(&description))?;
     }
     Ok(Exit::Done)
 }
 
-fn unknown(catalog: &Catalog, name: &str) -> crate::error::Error {
-    let all = catalog.components.keys().chain(catalog.stacks.keys()).chain(catalog.receivers.keys());
-    let mut error = catalog.unknown_component(name);
-    error.message = format!("the catalog has no component, stack or receiver `{name}`");
-    error.label = did_you_mean(name, all.map(String::as_str)).map(|guess| format!("did you mean `{guess}`?"));
-    error
+fn text(description: &Description<'_>) -> String {
+    match description {
+        Description::Component(component) => component_text(component),
+        Description::Stack(stack) => stack_text(stack),
+        Description::Receiver(kind) => receiver_text(kind),
+    }
 }
 
-fn component_text(component: &Component) -> String {
-    let manifest = &component.manifest;
+fn component_text(component: &ComponentDescription<'_>) -> String {
+    let manifest = component.manifest;
     let mut text = format!("{}  {}\n\n", paint(STRONG, &manifest.title), manifest.description);
     let _ = writeln!(text, "  image      {}", manifest.image.reference());
     if let Some(homepage) = &manifest.homepage {
@@ -57,6 +48,15 @@ fn component_text(component: &Component) -> String {
     }
     if !manifest.needs.is_empty() {
         let _ = writeln!(text, "  needs      {}", manifest.needs.join(", "));
+    }
+    if !component.stacks.is_empty() {
+        let stacks: Vec<&str> = component.stacks.keys().copied().collect();
+        let _ = writeln!(text, "  stacks     {}", stacks.join(", "));
+    }
+    for (what, brought) in [("dashboards", component.dashboards.len()), ("rules", component.rules.len())] {
+        if brought > 0 {
+            let _ = writeln!(text, "  {what:<10} {brought}");
+        }
     }
     if manifest.multiple {
         let _ = writeln!(text, "  several    a stack may hold several: a list of settings, each with a `name`");

@@ -3,10 +3,18 @@
 mod catalog;
 mod completions;
 mod context;
+mod down;
 mod help;
+mod init;
+mod logs;
 mod own;
+mod plan;
 mod render;
 mod schema;
+mod secrets;
+mod session;
+mod status;
+mod up;
 mod version;
 
 use std::process::ExitCode;
@@ -29,6 +37,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Up(up::Args),
+    Plan(plan::Args),
+    Down(down::Args),
+    Status(status::Args),
+    Logs(logs::Args),
+    Secrets(secrets::Args),
     Render(render::Args),
     Catalog(catalog::Args),
     Schema(schema::Args),
@@ -63,6 +78,13 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command, context: &Context) -> Result<Exit> {
     match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Up(args) => up::run(&args, context),
+        Command::Plan(args) => plan::run(&args, context),
+        Command::Down(args) => down::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Logs(args) => logs::run(&args, context),
+        Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Render(args) => render::run(&args, context),
@@ -71,18 +93,20 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
     }
 }
 
-/// Runs to the end or to Ctrl-C. What is dropped midway converges on the next `up`.
-fn interruptible(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(|error| {
             Error::new("cannot start the runtime").cause(error).hint("is a limit of this system hit?")
         })?;
-    runtime.block_on(async {
-        tokio::select! {
-            result = work => result,
-            Ok(()) = tokio::signal::ctrl_c() => Err(Error::interrupted()),
-        }
-    })
+    runtime.block_on(work)
+}
+
+/// Runs to the end or to Ctrl-C. What is dropped midway converges on the next `up`.
+async fn or_interrupt<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        result = work => result,
+        Ok(()) = tokio::signal::ctrl_c() => Err(Error::interrupted()),
+    }
 }
 
 /// Wrong usage, or what `--help` and `--version` print.

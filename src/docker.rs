@@ -22,7 +22,7 @@ pub use logs::{LogLine, LogOptions, logs};
 pub use observe::{observe, salt};
 pub use reach::{Answer, get};
 pub use remove::tear_down;
-pub use status::{ServiceStatus, status};
+pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;
 
 use crate::error::Error;

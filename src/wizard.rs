@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub overwrites: Option<String>,
 }
 
+type Check = Box<dyn Fn(&Value) -> Result<Value, Problem>>;
+
 /// One question as it is put.
 pub struct Prompt {
     /// `stack`, `alerts.api_url`, `prometheus.retention`.
@@ -41,7 +43,7 @@ pub struct Prompt {
     pub help: String,
     pub form: Form,
     pub default: Value,
-    check: Box<dyn Fn(&Value) -> Result<Value, Problem>>,
+    check: Check,
 }
 
 pub enum Form {

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::manifest::{Manifest, ReceiverKind, StackManifest};
+use super::question::{Kind, Question};
 use super::{Catalog, CatalogFile, Component, check};
 use crate::error::{Error, Result};
 use crate::yaml;
+
+/// The question that every component has.
+pub const IMAGE: &str = "image";
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 static STACKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stacks");
@@ -83,8 +87,9 @@ impl Catalog {
                 .hint("it is the manifest: name, title, description, category, image, questions"));
         };
         let node = yaml::parse(&file.name, file.text()?)?;
-        let manifest: Manifest = node.decode()?;
+        let mut manifest: Manifest = node.decode()?;
         check::manifest(name, &manifest, &node)?;
+        add_image_question(&mut manifest);
         if !files.contains_key("service.yml") {
             return Err(Error::new(format!("component `{name}` has no `service.yml`"))
                 .cause(format!("expected beside `{}`", file.name))
@@ -121,6 +126,37 @@ impl Catalog {
 pub(super) fn components_folder(overlay: &Path) -> PathBuf {
     let templates = overlay.join("templates");
     if templates.is_dir() { templates } else { overlay.to_owned() }
+}
+
+/// Every component's image can be another: from a mirror, or of another version.
+fn add_image_question(manifest: &mut Manifest) {
+    if manifest.questions.iter().any(|question| question.variable == IMAGE) {
+        return;
+    }
+    manifest.questions.push(Question {
+        variable: IMAGE.into(),
+        label: "Image".into(),
+        description: format!(
+            "Another image than `{}`, such as one from a mirror of yours.",
+            manifest.image.reference()
+        ),
+        kind: Kind::String,
+        default: None,
+        required: false,
+        options: Vec::new(),
+        min: None,
+        max: None,
+        min_length: None,
+        max_length: None,
+        valid_chars: Some(r"[a-z0-9][a-zA-Z0-9._/:@-]*".into()),
+        invalid_chars: None,
+        group: Some("Image".into()),
+        show_if: None,
+        secret: None,
+        json_key: None,
+        example: None,
+        advanced: true,
+    });
 }
 
 fn embedded_files(folder: &Dir<'static>, base: &Path, files: &mut Files) {

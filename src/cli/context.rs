@@ -75,7 +75,7 @@ impl Color {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let seconds = parse_duration(text).filter(|seconds| *seconds > 0.0);
     seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("`{text}` is no duration; write it like `90s` or `2m`"))
 }

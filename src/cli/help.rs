@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, CommandFactory};
 use super::Cli;
 
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Deploy", &["up", "plan", "down"]),
+    ("Deploy", &["init", "up", "plan", "down"]),
     ("Look", &["status", "logs", "secrets"]),
     ("Prepare", &["render", "catalog", "schema"]),
     ("This program", &["completions", "version"]),

@@ -252,7 +252,9 @@ impl<'a> Run<'a> {
     async fn undo(&self, mut error: Error) -> Error {
         remove::couriers(self.client, &self.file().name).await;
         // What did not pass goes; its log is in the error. An old container comes back under the name.
-        for name in self.unproven.take() {
+        let unproven = self.unproven.take();
+        let changed = !unproven.is_empty();
+        for name in unproven {
             let _ = remove::remove(self.client, &self.file().container_name(name)).await;
         }
         let parked = self.parked.take();
@@ -275,18 +277,15 @@ impl<'a> Run<'a> {
         if error.exit == Exit::Interrupted {
             return error.hint("run `watchpost up` again to finish, or `watchpost down` to take it away");
         }
-        let how = match (restored_any, error.hint.take()) {
-            (true, hint) => {
-                error.exit = Exit::RolledBack;
-                [Some("the previous version is running again; nothing else was changed".to_owned()), hint]
-            }
-            (false, hint) => [hint, None],
-        };
-        let hint: Vec<String> = how.into_iter().flatten().collect();
-        if hint.is_empty() {
-            error.hint("mend it and run `watchpost up` again; what ran before was left alone")
-        } else {
-            error.hint(hint.join("; "))
+        if restored_any || changed {
+            error.exit = Exit::RolledBack;
         }
+        let ended = match (restored_any, changed) {
+            (true, _) => Some("the previous version is running again"),
+            (false, true) => Some("it was taken away again, and what ran before was left alone"),
+            (false, false) => None,
+        };
+        let hint: Vec<String> = error.hint.take().into_iter().chain(ended.map(str::to_owned)).collect();
+        if hint.is_empty() { error } else { error.hint(hint.join("; ")) }
     }
 }

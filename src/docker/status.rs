@@ -1,6 +1,6 @@
 //! How the services of a stack are.
 
-use bollard::query_parameters::InspectContainerOptions;
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -47,6 +47,11 @@ pub async fn status(client: &Client, observed: &Observed) -> Result<Vec<ServiceS
         .collect();
     statuses.sort_by(|a, b| a.service.cmp(&b.service));
     Ok(statuses)
+}
+
+/// How many containers run on the host, whosever they are.
+pub async fn running(client: &Client) -> Option<usize> {
+    Some(client.docker.list_containers(None::<ListContainersOptions>).await.ok()?.len())
 }
 
 fn one(container: &Container, restarts: i64, started_at: Option<String>) -> ServiceStatus {

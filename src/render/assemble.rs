@@ -151,7 +151,7 @@ fn harden(service: &mut Service, instance: &Instance<'_>) {
         slot.get_or_insert_with(|| vec![value.to_owned()]);
     };
     if service.image.is_empty() {
-        service.image = manifest.image.reference();
+        service.image = context::image(instance);
     }
     service.read_only.get_or_insert(true);
     default(&mut service.cap_drop, "ALL");

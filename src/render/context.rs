@@ -59,9 +59,15 @@ pub fn of_instance(shared: &Map<String, Value>, instance: &Instance<'_>) -> Map<
     let mut context = shared.clone();
     context.insert("name".into(), json!(instance.name));
     context.insert("component".into(), json!(manifest.name));
-    context.insert("image".into(), json!(manifest.image.reference()));
+    context.insert("image".into(), json!(image(instance)));
     context.insert("answers".into(), Value::Object(answers(instance)));
     context
+}
+
+/// The image that the answer names, or the catalog's.
+pub fn image(instance: &Instance<'_>) -> String {
+    let answer = instance.answers.get("image").and_then(Value::as_str).filter(|image| !image.is_empty());
+    answer.map_or_else(|| instance.component.manifest.image.reference(), str::to_owned)
 }
 
 /// Answers as templates see them: a password is the path of the file that holds it, an absent text is empty.

@@ -342,11 +342,11 @@ fn answers(node: &Node, except: &[&str]) -> Answers {
 }
 
 fn collect_references(node: &Node, found: &mut Vec<(String, Node)>) {
-    if let ([(key, value)], true) = (node.entries(), node.get("secret").is_some()) {
-        if let (Some("secret"), Some(name)) = (key.as_str(), value.as_str()) {
-            found.push((name.to_owned(), value.clone()));
-            return;
-        }
+    if let ([(key, value)], true) = (node.entries(), node.get("secret").is_some())
+        && let (Some("secret"), Some(name)) = (key.as_str(), value.as_str())
+    {
+        found.push((name.to_owned(), value.clone()));
+        return;
     }
     node.items().iter().for_each(|item| collect_references(item, found));
     node.entries().iter().for_each(|(_, value)| collect_references(value, found));

@@ -183,6 +183,8 @@ fn more(present: &[&Manifest], answers: &Answers) -> Vec<Prompt> {
 fn asked_before(manifest: &Manifest, question: &Question) -> bool {
     let variable = question.variable.as_str();
     match manifest.name.as_str() {
+        // Another image is for those who edit the file.
+        _ if variable == "image" => true,
         "prometheus" => variable == "retention",
         "grafana" => matches!(variable, "bind" | "port") || question.kind == Kind::Password,
         _ => question.kind == Kind::Password,

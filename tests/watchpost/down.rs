@@ -9,9 +9,9 @@ fn down_leaves_the_data_and_the_next_up_has_it() {
     let stack = Stack::new("minimal", "");
     stack.up();
     await_value(stack.prometheus, "count(up == 1)", 3.0);
-    let probe = format!("min(prometheus_tsdb_lowest_timestamp_seconds{{job=\"prometheus\"}})");
+    let probe = "min(prometheus_tsdb_lowest_timestamp_seconds{job=\"prometheus\"})";
     let began = crate::support::await_until("a lowest timestamp", 30, || {
-        crate::support::http::query(stack.prometheus, &probe).filter(|value| *value > 0.0)
+        crate::support::http::query(stack.prometheus, probe).filter(|value| *value > 0.0)
     });
     stack.run(&["down", "--yes"]).expect(0);
     assert!(of_stack("container", &stack.name).is_empty());
@@ -19,7 +19,7 @@ fn down_leaves_the_data_and_the_next_up_has_it() {
     assert!(!of_stack("volume", &stack.name).is_empty(), "the data stays");
     stack.up();
     crate::support::await_until("the data from before", 30, || {
-        crate::support::http::query(stack.prometheus, &probe).filter(|value| (value - began).abs() < 5.0)
+        crate::support::http::query(stack.prometheus, probe).filter(|value| (value - began).abs() < 5.0)
     });
 }
 

@@ -3,8 +3,8 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::super::context::Context;
-use crate::catalog::question::{Kind, Question};
 use crate::catalog::describe::{ComponentDescription, Description};
+use crate::catalog::question::{Kind, Question};
 use crate::catalog::{ReceiverKind, StackManifest};
 use crate::error::{Exit, Result};
 use crate::ui::style::{DIM, STRONG, paint};

@@ -1,0 +1,179 @@
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::context::{Choice, Context, Prepared};
+use super::session::{self, Draft};
+use super::{block_on, or_interrupt};
+use crate::compose::values::Port;
+use crate::docker::{self, Client, Job};
+use crate::error::{Exit, Result};
+use crate::plan::operation::Action;
+use crate::ui::changes::{self, Detail};
+use crate::ui::human::{count, took};
+use crate::ui::progress::Progress;
+use crate::ui::table::Table;
+
+/// Deploy the stack, or bring a deployed one to what the spec says
+///
+/// It shows what it would change and asks, then pulls images before it touches anything else, changes only what
+/// differs, and waits until every service is ready and stays so. When a changed service fails, the one before it comes
+/// back.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost up                                      what ./watchpost.yaml says
+  watchpost up --stack standard --yes               without a spec, from the stack's defaults
+  watchpost up --stack standard --without grafana   without one of its components
+  watchpost up --set prometheus.retention=30d       with one answer changed")]
+pub struct Args {
+    #[command(flatten)]
+    pub choice: Choice,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    block_on(deploy(&args.choice, context))
+}
+
+pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
+    let began = Instant::now();
+    let prepared = context.prepare(choice)?;
+    let agreed = or_interrupt(async {
+        let client = session::connect(prepared.host.as_deref()).await?;
+        let draft = session::draft(&client, &prepared).await?;
+        let agreed = agree(context, &prepared, &client, &draft).await?;
+        Ok((client, draft, agreed))
+    });
+    let (client, mut draft, agreed) = agreed.await?;
+    if draft.plan.operations.is_empty() {
+        return nothing_to_do(context, &prepared, &draft);
+    }
+    if !agreed {
+        context.ui.say("Nothing was changed.");
+        return Ok(Exit::Done);
+    }
+    if context.ui.interactive && !context.global.yes {
+        // The question may have stood for long: what is done now is for the host as it is now.
+        draft = or_interrupt(session::draft(&client, &prepared)).await?;
+    }
+    apply(context, &prepared, &client, &draft).await?;
+    finished(context, &prepared, &draft, began)
+}
+
+/// Shows the plan and asks. Without a question to ask, agreed is what `--yes` or the missing terminal says.
+async fn agree(context: &Context, prepared: &Prepared, client: &Client, draft: &Draft) -> Result<bool> {
+    let plan = &draft.plan;
+    if plan.operations.is_empty() {
+        return Ok(true);
+    }
+    if !context.ui.json {
+        context.ui.say(&format!("{}\n", heading(prepared, client)));
+        let detail = if context.global.verbose { Detail::Full } else { Detail::Lines };
+        context.ui.say(&format!("{}\n", changes::render(plan, prepared.bundle.files.len(), detail, context.ui.width)));
+    }
+    if context.global.yes {
+        return Ok(true);
+    }
+    let question = match changes::is_first(plan) {
+        true => format!("Deploy to {}?", place(client)),
+        false => format!("Change this on {}?", place(client)),
+    };
+    context.ui.confirm(&question, true, "--yes").await
+}
+
+fn place(client: &Client) -> String {
+    if client.engine.local { "the local Docker host".into() } else { client.engine.name.clone() }
+}
+
+/// `monitoring · stack standard · local Docker 28.5.1`
+pub fn heading(prepared: &Prepared, client: &Client) -> String {
+    let engine = &client.engine;
+    let host = if engine.local {
+        format!("local Docker {}", engine.version)
+    } else {
+        format!("{} · Docker {}", engine.name, engine.version)
+    };
+    format!("{} · stack {} · {host}", prepared.bundle.compose.name, prepared.stack)
+}
+
+async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &Draft) -> Result<()> {
+    let job = Job {
+        plan: &draft.plan,
+        bundle: &prepared.bundle,
+        fingerprints: &draft.fingerprints,
+        secrets: &draft.secrets,
+        salt: &draft.salt,
+        timeout: context.global.timeout,
+    };
+    let services = draft.plan.operations.iter().filter_map(|operation| match &operation.action {
+        Action::Create { service }
+        | Action::Recreate { service, .. }
+        | Action::Start { service, .. }
+        | Action::Remove { service, .. } => Some(service.as_str()),
+        _ => None,
+    });
+    let progress = Progress::new(&context.ui, services);
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    docker::apply(client, &job, &|event| progress.event(event), interrupted).await
+}
+
+fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft) -> Result<Exit> {
+    let services = draft.plan.unchanged.len();
+    if context.ui.json {
+        context
+            .ui
+            .json_line(&json!({"event": "done", "changed": 0, "unchanged": services, "pages": pages(prepared)}))?;
+        return Ok(Exit::Done);
+    }
+    context.ui.say(&format!("{} · nothing to do, {} ready.", prepared.bundle.compose.name, count(services, "service")));
+    Ok(Exit::Done)
+}
+
+fn finished(context: &Context, prepared: &Prepared, draft: &Draft, began: Instant) -> Result<Exit> {
+    let pages = pages(prepared);
+    if context.ui.json {
+        let (changed, unchanged) = (draft.plan.operations.len(), draft.plan.unchanged.len());
+        context.ui.json_line(&json!({"event": "done", "changed": changed, "unchanged": unchanged, "pages": pages}))?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new([]);
+    for page in &pages {
+        table.row([page.title.as_str().into(), page.address.as_str().into(), page.note.as_str().into()]);
+    }
+    let lines: String = table.render(None).lines().map(|line| format!("  {}\n", line.trim_end())).collect();
+    if !pages.is_empty() {
+        context.ui.say(&format!("\n{}", lines.trim_end()));
+    }
+    context.ui.say(&format!("\nDeployed in {}.", took(began.elapsed())));
+    Ok(Exit::Done)
+}
+
+/// A page to open, and what one must know to get in.
+#[derive(Debug, serde::Serialize)]
+struct PageAddress {
+    title: String,
+    address: String,
+    note: String,
+}
+
+fn pages(prepared: &Prepared) -> Vec<PageAddress> {
+    let mut pages = Vec::new();
+    for service in prepared.bundle.compose.services.values() {
+        let Some(extension) = &service.extension else { continue };
+        let Some(page) = &extension.page else { continue };
+        let ports = service.ports.iter().filter_map(|text| Port::parse(text).ok());
+        for port in ports.filter(|port| port.container == page.port) {
+            pages.push(PageAddress {
+                title: extension.title.clone(),
+                address: format!("http://{}:{}{}", port.ip, port.host, page.path),
+                note: page.note.clone().unwrap_or_default(),
+            });
+        }
+    }
+    // Grafana first: it is what people open.
+    pages.sort_by_key(|page| page.note.is_empty());
+    pages
+}

@@ -41,7 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 async fn show(args: &Args, context: &Context) -> Result<Exit> {
     let (client, name, observed) = session::look(context).await?;
     if observed.containers.is_empty() {
-        context.ui.say(&format!("{name} · nothing is deployed here; `watchpost up` does it."));
+        context.ui.say(&format!("{name} · nothing of it is deployed here; `watchpost up` does it."));
         return Ok(Exit::Done);
     }
     let since = args.since.and_then(|ago| SystemTime::now().checked_sub(ago)?.duration_since(UNIX_EPOCH).ok());

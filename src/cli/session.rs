@@ -32,7 +32,6 @@ pub async fn look(context: &Context) -> Result<(Client, String, Observed)> {
 /// A plan, and what carrying it out takes.
 pub struct Draft {
     pub plan: Plan,
-    pub observed: Observed,
     pub fingerprints: Fingerprints,
     pub secrets: BTreeMap<String, Secret>,
     pub salt: String,
@@ -46,7 +45,7 @@ pub async fn draft(client: &Client, prepared: &Prepared) -> Result<Draft> {
     let salt = docker::salt(&observed).map_or_else(secrets::new_salt, |salt| Ok(salt.to_owned()))?;
     let fingerprints = Fingerprints::of(bundle, &salt, &secrets);
     let plan = plan::plan(bundle, &fingerprints, &observed)?;
-    Ok(Draft { plan, observed, fingerprints, secrets, salt })
+    Ok(Draft { plan, fingerprints, secrets, salt })
 }
 
 /// All secrets that have a source here; every one that is missing is named.

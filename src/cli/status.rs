@@ -1,5 +1,7 @@
 use std::time::SystemTime;
 
+use serde_json::json;
+
 use super::context::Context;
 use super::{block_on, or_interrupt, session};
 use crate::docker::{self, ServiceStatus};
@@ -13,7 +15,7 @@ use crate::ui::time;
 /// Show the services of a stack and how they are
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "With -o json: a list of {service, title, image, container, state, health, started_at, restarts, addresses, note}"
+    after_help = "With -o json: {\"stack\", \"services\": [{service, title, image, container, state, health, started_at, restarts, addresses, note}]}"
 )]
 pub struct Args {}
 
@@ -25,11 +27,11 @@ async fn show(context: &Context) -> Result<Exit> {
     let (client, name, observed) = session::look(context).await?;
     let services = docker::status(&client, &observed).await?;
     if context.ui.json {
-        context.ui.document(&services)?;
+        context.ui.document(&json!({"stack": name, "services": services}))?;
         return Ok(Exit::Done);
     }
     if services.is_empty() {
-        context.ui.say(&format!("{name} · nothing is deployed here; `watchpost up` does it."));
+        context.ui.say(&format!("{name} · nothing of it is deployed here; `watchpost up` does it."));
         return Ok(Exit::Done);
     }
     let mut table = Table::new(["SERVICE", "IMAGE", "STATE", "UPTIME", "ADDRESS"]);

@@ -5,7 +5,7 @@ use futures_util::stream::{Stream, StreamExt, select_all};
 
 use super::connect::Client;
 use super::said;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::plan::Observed;
 
 #[derive(Debug, Clone, Default)]
@@ -35,9 +35,11 @@ pub fn logs<'a>(
     let has = |name: &String| observed.containers.iter().any(|container| container.service == *name);
     if let Some(unknown) = options.services.iter().find(|name| !has(name)) {
         let known: Vec<&str> = observed.containers.iter().map(|container| container.service.as_str()).collect();
-        return Err(
-            Error::new(format!("there is no service `{unknown}`")).hint(format!("the stack runs {}", known.join(", ")))
-        );
+        let error = Error::new(format!("there is no service `{unknown}`"));
+        return Err(match did_you_mean(unknown, known.iter().copied()) {
+            Some(guess) => error.hint(format!("did you mean `{guess}`?")),
+            None => error.hint(format!("the stack runs {}", known.join(", "))),
+        });
     }
     let wanted = observed
         .containers

@@ -7,6 +7,7 @@ mod cli;
 mod deploy;
 mod down;
 mod failure;
+mod init;
 mod prompts;
 mod scrape;
 mod secrecy;

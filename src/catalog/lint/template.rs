@@ -168,7 +168,7 @@ fn unused_questions(component: &Component, report: &mut Report<'_>) {
         // The structure `alertmanager` that the renderer assembles has these in its route.
         let in_route = matches!(variable, "group_wait" | "group_interval" | "repeat_interval");
         in_route && own.contains("<< alertmanager")
-            || variable == "memory"
+            || matches!(variable, "memory" | "image")
             || instance == Some(variable)
             || note.contains(&format!("{{{variable}}}"))
     };

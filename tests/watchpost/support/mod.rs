@@ -7,8 +7,9 @@ pub mod terminal;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-pub use run::{Output, watchpost};
+pub use run::{Output, binary, shell, watchpost};
 pub use stack::Stack;
+pub use terminal::on_terminal;
 
 /// A port of 127.0.0.1 that nobody listens on now.
 pub fn free_port() -> u16 {

@@ -42,7 +42,19 @@ pub struct Run(Command);
 /// Prepares a run. Nothing of the caller's environment but the way to Docker gets in.
 pub fn watchpost<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     let mut command = Command::new(binary());
-    command.args(arguments).env_clear().stdin(Stdio::null());
+    command.args(arguments);
+    hermetic(command)
+}
+
+/// Prepares a line for a shell, in the same environment.
+pub fn shell(line: &str) -> Run {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]);
+    hermetic(command)
+}
+
+fn hermetic(mut command: Command) -> Run {
+    command.env_clear().stdin(Stdio::null());
     for name in ["PATH", "DOCKER_HOST", "TMPDIR", "LLVM_PROFILE_FILE"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);

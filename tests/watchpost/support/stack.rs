@@ -70,10 +70,6 @@ impl Stack {
         format!("{}-{service}-1", self.name)
     }
 
-    pub fn container_id(&self, service: &str) -> String {
-        docker::docker(&["inspect", "-f", "{{.Id}}", &self.container(service)])
-    }
-
     /// Container ids by service, of all services that are there.
     pub fn containers(&self) -> std::collections::BTreeMap<String, String> {
         let filter = format!("label=watchpost.stack={}", self.name);

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 
 pub use compose_spec::spec;
 pub use scripted::Scripted;
+pub use steps::OVERWRITE;
 pub use terminal::Terminal;
 
 /// Answers by key, in their final form; what `--answers` reads and `answers.yaml` holds.

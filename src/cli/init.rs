@@ -8,7 +8,7 @@ use crate::docker;
 use crate::error::{Error, Exit, Result};
 use crate::spec;
 use crate::ui::human::count;
-use crate::ui::style::{STRONG, paint};
+use crate::ui::style::{DIM, STRONG, paint};
 use crate::wizard::{self, Answers, Scripted, Surroundings, Terminal};
 use crate::yaml::emit::emit;
 
@@ -54,7 +54,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
         true => from_script(args, &catalog)?,
         false => at_terminal(context, &catalog, occupied.then(|| path.display().to_string()))?,
     };
-    let spec = wizard::spec(&catalog, &answers)?;
+    let mut spec = wizard::spec(&catalog, &answers)?;
+    spec.name = context.global.name.clone().unwrap_or(spec.name);
     let text = spec::write(&spec)?;
     // What is written can be deployed: the same checks as `up` makes.
     crate::render::resolve(&spec::read(&path.display().to_string(), &text)?, &catalog, Default::default())?;
@@ -62,7 +63,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     if let Some(save) = &args.save {
         write_whole(save, &emit(&answers.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))?;
     }
-    summarize(context, args, &path, &text, &answers);
+    summarize(context, args, &catalog, &path, &text, &answers)?;
     offer(context, &path, scripted)
 }
 
@@ -114,9 +115,18 @@ fn write_whole(path: &Path, text: &str) -> Result<()> {
     written.and_then(|()| std::fs::rename(&draft, path)).map_err(failed)
 }
 
-fn summarize(context: &Context, args: &Args, path: &Path, text: &str, answers: &Answers) {
+fn summarize(
+    context: &Context,
+    args: &Args,
+    catalog: &Catalog,
+    path: &Path,
+    text: &str,
+    answers: &Answers,
+) -> Result<()> {
     let ui = &context.ui;
+    let body: String = text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("    {line}\n")).collect();
     ui.say(&format!("\nWrote {} ({}).", paint(STRONG, path.display()), count(text.lines().count(), "line")));
+    ui.say(&paint(DIM, body.trim_end()));
     let needed: Vec<&str> = answers
         .iter()
         .filter(|(key, _)| key.starts_with("alerts.") && text.contains("secrets:"))
@@ -129,19 +139,26 @@ fn summarize(context: &Context, args: &Args, path: &Path, text: &str, answers: &
     let again = match (&args.answers, &args.save) {
         (Some(file), _) => format!("watchpost init --answers {}", file.display()),
         (None, Some(file)) => format!("watchpost init --answers {}", file.display()),
-        (None, None) => one_line(answers),
+        (None, None) => one_line(catalog, answers)?,
     };
     ui.say(&format!("The same again without questions:\n  {again}"));
+    Ok(())
 }
 
-/// The answers as a command that can be pasted into a shell; defaults need not be said.
-fn one_line(answers: &Answers) -> String {
+/// What was answered otherwise than by default, as a command that can be pasted into a shell.
+fn one_line(catalog: &Catalog, answers: &Answers) -> Result<String> {
+    let defaults = wizard::run(&mut Scripted::defaults(), catalog, &Surroundings::default())?;
     let said: Vec<String> = answers
         .iter()
-        .filter(|(key, value)| key.as_str() != "overwrite" && !value.is_null() && value.as_str() != Some(""))
+        .filter(|(key, value)| {
+            key.as_str() != wizard::OVERWRITE && defaults.get(*key) != Some(value) && value.as_str() != Some("")
+        })
         .map(|(key, value)| format!("{key}: {}", emit(value).trim_end()))
         .collect();
-    format!("echo '{{{}}}' | watchpost init --answers -", said.join(", ").replace('\'', r"'\''"))
+    if said.is_empty() {
+        return Ok("watchpost init --defaults".into());
+    }
+    Ok(format!("echo '{{{}}}' | watchpost init --answers -", said.join(", ").replace('\'', r"'\''")))
 }
 
 fn offer(context: &Context, path: &Path, scripted: bool) -> Result<Exit> {

@@ -9,7 +9,7 @@ use super::{Asker, Choice, Form, Prompt, Reply};
 use crate::error::{Error, Result};
 
 /// Columns of the labels; what is longer pushes its answer to the right.
-const LABEL: usize = 22;
+const LABEL: usize = 26;
 
 pub struct Terminal {
     term: Term,

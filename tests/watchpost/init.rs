@@ -181,13 +181,40 @@ fn defaults_and_answers_write_the_same_without_a_terminal_and_the_printed_comman
 #[test]
 fn the_printed_line_makes_the_same_file_in_a_shell() {
     let folder = tempfile::tempdir().expect("a folder");
-    let output = watchpost(["init", "--defaults"]).inside(folder.path()).run().expect(0);
-    let line =
-        output.stderr.lines().find(|line| line.contains("| watchpost init")).expect("a command").trim().to_owned();
+    std::fs::write(folder.path().join("answers.yaml"), "stack: minimal\nalerts: slack\nalerts.channel: \"#it's\"\n")
+        .expect("written");
+    let first = "init --answers - < answers.yaml";
+    let output = shell(&format!("{} {first}", binary().display())).inside(folder.path()).run().expect(0);
+    assert!(output.stderr.contains("watchpost init --answers -"), "{}", output.stderr);
     let before = spec(folder.path()).expect("written");
-    let line = line.replace("| watchpost ", &format!("| {} ", binary().display()));
-    shell(&format!("{line} --force")).inside(folder.path()).run().expect(0);
-    assert_eq!(spec(folder.path()).expect("written"), before);
+    let (mut session_folder, mut session) = session(100);
+    for question in ["Where?", "Which stack?"] {
+        await_text(&mut session, question);
+        send(&mut session, if question == "Which stack?" { "m\r" } else { ENTER });
+    }
+    await_text(&mut session, "Alerts to?");
+    send(&mut session, "s\r");
+    await_text(&mut session, "Webhook URL: from");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Channel");
+    send(&mut session, "#it's\r");
+    await_text(&mut session, "Keep data for");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Change more settings?");
+    send(&mut session, ENTER);
+    await_text(&mut session, "without questions:");
+    let line = await_text(&mut session, "Deploy now?");
+    send(&mut session, "n\r");
+    session.exp_eof().expect("the end");
+    let line = plain(&line)
+        .split_once("--answers -")
+        .expect("a command")
+        .0
+        .replace("watchpost init", &format!("{} init", binary().display()));
+    assert_eq!(spec(session_folder.path()).expect("written"), before);
+    session_folder = tempfile::tempdir().expect("a folder");
+    shell(&format!("{} --answers -", line.trim())).inside(session_folder.path()).run().expect(0);
+    assert_eq!(spec(session_folder.path()).expect("written"), before);
 }
 
 #[test]

@@ -26,6 +26,7 @@ async fn take_down(args: &Args, context: &Context) -> Result<Exit> {
     let (client, name, observed) = session::look(context).await?;
     let plan = teardown(&observed, args.purge_data);
     if plan.operations.is_empty() {
+        docker::tear_down(&client, &name, &plan, &|_| ()).await?;
         context.ui.say(&format!("{name} · nothing is there to take down."));
         return Ok(Exit::Done);
     }

@@ -53,6 +53,7 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
         parked: RefCell::default(),
         unproven: RefCell::default(),
     };
+    remove::couriers(client, &job.bundle.compose.name).await;
     let pulls = job.plan.operations.iter().filter(|o| matches!(o.action, Action::Pull { .. })).count();
     if pulls > 0 {
         sink(Event::PullsStarted { total: pulls });

@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 watchpost=${WATCHPOST:-$here/../target/release/watchpost}
 [ -x "$watchpost" ] || { echo "no $watchpost: run \`cargo build --release\` first" >&2; exit 1; }
-if [ -n "${WATCHPOST_TEST_COMPOSE:-}" ]; then compose=("$WATCHPOST_TEST_COMPOSE" compose); else compose=(docker compose); fi
+if [ -n "${WATCHPOST_TEST_COMPOSE:-}" ]; then compose=("$WATCHPOST_TEST_COMPOSE"); else compose=(docker compose); fi
 "${compose[@]}" version >/dev/null 2>&1 || compose=()
 
 work=$(mktemp -d)

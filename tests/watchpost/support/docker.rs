@@ -32,6 +32,10 @@ pub fn of_stack(kind: &str, stack: &str) -> Vec<String> {
 
 /// Removes all that carries the stack's label; what is gone already is no matter.
 pub fn remove_stack(stack: &str) {
+    let couriers = docker(&["ps", "-aq", "--filter", &format!("label=watchpost.courier={stack}")]);
+    for courier in couriers.lines() {
+        drop(Command::new("docker").args(["rm", "-f", "-v", courier]).output());
+    }
     for (kind, removal) in [("container", &["rm", "-f", "-v"][..]), ("network", &["rm"]), ("volume", &["rm", "-f"])] {
         for object in of_stack(kind, stack) {
             drop(Command::new("docker").arg(kind).args(removal).arg(object).output());

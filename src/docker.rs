@@ -6,6 +6,7 @@ mod courier;
 mod create;
 mod dag;
 mod gate;
+mod listener;
 mod logs;
 mod observe;
 mod pull;

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use super::connect::Client;
-use super::failed;
+use super::{failed, listener};
 use crate::compose::values::Port;
 use crate::error::Result;
 use crate::plan::observed::{Container, Health, Network, Observed, PublishedPort, State, TakenPort, Volume, label};
@@ -198,7 +198,7 @@ fn taken_ports(client: &Client, bundle: &Bundle, ours: &[Container], others: &[C
                 ip: port.ip,
                 port: port.host,
                 protocol: port.protocol,
-                holder: "another program of the host".into(),
+                holder: listener::name(port.host).unwrap_or_else(|| "another program of the host".into()),
             });
         }
     }

@@ -83,7 +83,8 @@ fn a_port_that_another_program_holds_is_found_before_anything_is_touched() {
     let stack = Stack::new("minimal", "");
     let _listener = TcpListener::bind(("127.0.0.1", stack.prometheus)).expect("bound");
     let port = stack.prometheus.to_string();
-    stack.run(&["up", "--yes"]).expect(1).says(&port).says("hint:");
+    let holder = format!("(process {})", std::process::id());
+    stack.run(&["up", "--yes"]).expect(1).says(&port).says(&holder).says("hint:");
     assert!(stack.containers().is_empty());
 }
 

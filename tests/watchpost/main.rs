@@ -11,6 +11,7 @@ mod failure;
 mod init;
 mod layering;
 mod prompts;
+mod pull;
 mod readonly;
 mod scrape;
 mod secrecy;

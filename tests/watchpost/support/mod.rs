@@ -1,5 +1,6 @@
 pub mod docker;
 pub mod http;
+pub mod registry;
 pub mod run;
 pub mod stack;
 pub mod terminal;

@@ -5,6 +5,7 @@
 mod bundles;
 mod change;
 mod cli;
+mod content;
 mod deploy;
 mod down;
 mod failure;

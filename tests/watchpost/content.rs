@@ -113,6 +113,20 @@ fn substituted(text: &str) -> String {
     text
 }
 
+/// Dashboard, panel and expression of every query, with variables that stand for everything.
+pub fn panel_queries() -> Vec<(Value, String, String)> {
+    let mut queries = Vec::new();
+    for (_, dashboard) in dashboards() {
+        for panel in dashboard["panels"].as_array().expect("panels") {
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                let title = panel["title"].as_str().expect("a title").to_owned();
+                queries.push((dashboard.clone(), title, substituted(target["expr"].as_str().expect("an expression"))));
+            }
+        }
+    }
+    queries
+}
+
 fn queries() -> Vec<Query> {
     let mut queries: Vec<Query> = rendered_rules()
         .into_iter()

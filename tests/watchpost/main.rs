@@ -11,6 +11,7 @@ mod down;
 mod failure;
 mod init;
 mod layering;
+mod live;
 mod prompts;
 mod pull;
 mod readonly;

@@ -21,7 +21,7 @@ pub use apply::{Job, apply};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
 pub use logs::{LogLine, LogOptions, logs};
 pub use observe::{observe, salt};
-pub use reach::{Answer, get};
+pub use reach::{Answer, Silence, get};
 pub use remove::tear_down;
 pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;

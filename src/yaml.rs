@@ -362,6 +362,13 @@ mod tests {
         assert_eq!(error("name: [a\nports: 1\n").at.clone().expect("located").file, "s.yaml");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(\\PC|[\\-:,{}\\[\\]#&*!|>'\"%@`?\\n\\t ]|a: |- |<<){0,60}") {
+            drop(parse("s.yaml", &text));
+        }
+    }
+
     #[test]
     fn aliases_cannot_fill_the_memory() {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();

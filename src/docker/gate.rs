@@ -8,7 +8,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::connect::Client;
-use super::reach;
+use super::reach::{self, Silence};
 use super::watch::{Happening, What};
 use crate::compose::Service;
 use crate::event::{Event, Sink};
@@ -89,7 +89,9 @@ impl Gate<'_> {
         match reach::get(self.client, self.http, container, probe.port, &probe.path).await {
             Ok(answer) if answer.is_good() => Ok(()),
             Ok(answer) => Err(Trouble::NotYet(format!("it answers {} on {}", answer.status, probe.path))),
-            Err(_) => match self.inspect().await {
+            // Nobody can ask it from here: its own healthcheck decides, and without one that it runs.
+            Err(Silence::NoWay) => self.inspect().await,
+            Err(Silence::NoAnswer(_)) => match self.inspect().await {
                 Err(Trouble::Failed(failure)) => Err(Trouble::Failed(failure)),
                 // A container that is healthy by its own check is ready, even if we cannot reach it.
                 Ok(()) if self.service.healthcheck.is_some() => Ok(()),

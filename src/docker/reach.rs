@@ -26,24 +26,31 @@ impl Answer {
     }
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// There is a way, and nobody answers on it (yet).
+    NoAnswer(String),
+    /// This container cannot be asked from here: it has no `wget`, and its network cannot be reached.
+    NoWay,
+}
+
 /// GET from a container of the stack: by its own address where this machine can reach it, by its published port,
-/// or by `wget` inside the container. `Err` says why none worked.
+/// or by `wget` inside the container.
 pub async fn get(
     client: &Client,
     http: &reqwest::Client,
     container: &Container,
     port: u16,
     path: &str,
-) -> Result<Answer, String> {
-    let mut why = String::from("it has no address");
+) -> Result<Answer, Silence> {
     for base in bases(client, container, port) {
         match fetch(http, &format!("{base}{path}")).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => why = error,
+            // Refused means reached: nobody listens there, and asking otherwise would find the same.
+            Err(why) if why.to_lowercase().contains("refused") => return Err(Silence::NoAnswer(why)),
+            Err(_) => {}
         }
-    }
-    if client.engine.local && cfg!(target_os = "linux") {
-        return Err(why);
     }
     inside(client, &container.id, port, path).await
 }
@@ -77,21 +84,29 @@ async fn fetch(http: &reqwest::Client, url: &str) -> Result<Answer, String> {
     Ok(Answer { status, body })
 }
 
-async fn inside(client: &Client, container: &str, port: u16, path: &str) -> Result<Answer, String> {
+async fn inside(client: &Client, container: &str, port: u16, path: &str) -> Result<Answer, Silence> {
+    let silent = |error: bollard::errors::Error| {
+        let why = said(&error);
+        if why.contains("executable file not found") { Silence::NoWay } else { Silence::NoAnswer(why) }
+    };
     let url = format!("http://127.0.0.1:{port}{path}");
     let command = ["wget", "-q", "-O", "-", "-T", "3", &url].map(str::to_owned).to_vec();
     let config =
         ExecConfig { cmd: Some(command), attach_stdout: Some(true), attach_stderr: Some(true), ..Default::default() };
-    let exec = client.docker.create_exec(container, config).await.map_err(|error| said(&error))?;
-    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(|error| said(&error))?;
+    let exec = client.docker.create_exec(container, config).await.map_err(silent)?;
+    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
     let mut body = String::new();
     if let StartExecResults::Attached { mut output, .. } = started {
         while let Some(Ok(chunk)) = output.next().await {
             body.push_str(&chunk.to_string());
         }
     }
-    let code = client.docker.inspect_exec(&exec.id).await.map_err(|error| said(&error))?.exit_code;
-    if code == Some(0) { Ok(Answer { status: 200, body }) } else { Err(body.trim().to_owned()) }
+    match client.docker.inspect_exec(&exec.id).await.map_err(silent)?.exit_code {
+        Some(0) => Ok(Answer { status: 200, body }),
+        // What a shell and the runtime say when there is no such program, or it cannot be run.
+        Some(126 | 127) => Err(Silence::NoWay),
+        _ => Err(Silence::NoAnswer(body.trim().to_owned())),
+    }
 }
 
 /// The container as it is now, with its addresses and published ports.

@@ -102,3 +102,12 @@ fn a_stack_that_is_not_there_is_said_to_be_so() {
     assert!(output.stderr.contains("nothing of"), "{}", output.stderr);
     assert!(of_stack("container", "wpt-never-deployed").is_empty());
 }
+
+#[test]
+fn the_worked_example_of_contributing_is_deployed_and_scraped() {
+    let stack = Stack::new("minimal", "");
+    stack.edit("components:\n", "components:\n  price-feed: {image: \"watchpost-test/busybox:1\"}\n");
+    let overlay = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/overlay");
+    stack.run(&["up", "--yes", "--catalog", overlay]).expect(0);
+    await_value(stack.prometheus, "count(shop_price)", 2.0);
+}

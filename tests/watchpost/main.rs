@@ -15,6 +15,7 @@ mod live;
 mod prompts;
 mod pull;
 mod readonly;
+mod remote;
 mod scrape;
 mod secrecy;
 mod support;

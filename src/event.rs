@@ -68,6 +68,15 @@ pub enum Event {
     Warning {
         text: String,
     },
+    /// The proof waits: `the first scrape of 3 targets`.
+    ProofWaiting {
+        what: String,
+    },
+    /// One link was looked at.
+    LinkChecked {
+        link: String,
+        broken: usize,
+    },
 }
 
 /// Where events go. Called from one thread.

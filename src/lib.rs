@@ -3,7 +3,7 @@
 //! ```text
 //!  answers / flags ─► spec ─┐
 //!                  catalog ─┴─► resolved ─► bundle ─┐
-//!                                                   ├─► plan ─► apply + gate
+//!                                                   ├─► plan ─► apply + gate ─► proof ─► report
 //!               docker host ─► observed ────────────┘
 //! ```
 //!
@@ -17,6 +17,8 @@ pub mod docker;
 pub mod error;
 pub mod event;
 pub mod plan;
+pub mod promql;
+pub mod proof;
 pub mod render;
 pub mod secrets;
 pub mod spec;

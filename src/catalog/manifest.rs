@@ -49,6 +49,18 @@ pub struct Manifest {
     /// What Prometheus scrapes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrape: Option<Scrape>,
+    /// Metrics that are there only on some hosts or after some events; the proof then says why they are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sometimes: Vec<Sometimes>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sometimes {
+    /// A regular expression that matches whole names of metrics.
+    pub metrics: String,
+    /// Why they are not there: `no software RAID on this host`.
+    pub why: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +125,9 @@ pub struct Scrape {
     /// Keeps labels that the metrics bring along (Pushgateway).
     #[serde(default)]
     pub honor_labels: bool,
+    /// A metric that is 1 while the exporter reaches what it watches: `pg_up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<String>,
 }
 
 fn metrics_path() -> String {

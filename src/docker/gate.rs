@@ -8,6 +8,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::connect::Client;
+use super::locate::locate;
 use super::reach::{self, Silence};
 use super::watch::{Happening, What};
 use crate::compose::Service;
@@ -83,7 +84,7 @@ impl Gate<'_> {
         let extension = self.service.extension.as_ref();
         let Some(probe) = extension.and_then(|extension| extension.probe.as_ref()) else { return self.inspect().await };
         if located.as_ref().is_none_or(|container| container.addresses.is_empty()) {
-            *located = reach::locate(self.client, self.container).await;
+            *located = locate(self.client, self.container).await;
         }
         let Some(container) = located else { return Err(Trouble::NotYet("it cannot be inspected".into())) };
         match reach::get(self.client, self.http, container, probe.port, &probe.path).await {

@@ -17,6 +17,7 @@ use crate::compose::values::Port;
 use crate::error::Result;
 use crate::plan::observed::{Container, Health, Network, Observed, PublishedPort, State, TakenPort, Volume, label};
 use crate::render::Bundle;
+use crate::secrets::Secret;
 
 /// Names of parked containers end with this.
 pub(super) const PARKED: &str = ".parked";
@@ -226,14 +227,29 @@ async fn deployed_files(
     read.await.into_iter().flatten().collect()
 }
 
-/// A folder of a container, running or not, by path below it.
-pub(super) async fn download(client: &Client, container: &str, path: &str) -> Option<BTreeMap<String, Vec<u8>>> {
+/// One of the secrets that a container was given, by its path there.
+pub async fn read_secret(client: &Client, container: &str, path: &str) -> Option<Secret> {
     let options = DownloadFromContainerOptions { path: path.to_owned() };
+    let bytes = archive(client, container, options).await?;
+    let mut text = String::new();
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    archive.entries().ok()?.next()?.ok()?.read_to_string(&mut text).ok()?;
+    Some(Secret::new(text.trim_end_matches('\n')))
+}
+
+async fn archive(client: &Client, container: &str, options: DownloadFromContainerOptions) -> Option<Vec<u8>> {
     let mut stream = client.docker.download_from_container(container, Some(options));
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         bytes.extend_from_slice(&chunk.ok()?);
     }
+    Some(bytes)
+}
+
+/// A folder of a container, running or not, by path below it.
+pub async fn download(client: &Client, container: &str, path: &str) -> Option<BTreeMap<String, Vec<u8>>> {
+    let options = DownloadFromContainerOptions { path: path.to_owned() };
+    let bytes = archive(client, container, options).await?;
     let mut files = BTreeMap::new();
     for entry in tar::Archive::new(bytes.as_slice()).entries().ok()? {
         let mut entry = entry.ok()?;

@@ -1,18 +1,66 @@
-//! HTTP into the stack, by the shortest way that works.
+//! HTTP into the stack, by the shortest way that works: a container's own address, its published port, a tunnel
+//! through a container of the stack, or `wget` inside the container.
+
+mod tunnel;
+mod wget;
 
 use std::time::Duration;
 
-use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::ExecConfig;
-use bollard::query_parameters::InspectContainerOptions;
-use futures_util::StreamExt;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::connect::Client;
-use super::said;
 use crate::plan::observed::Container;
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one question may take, unless somebody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Questions under way at once to one service.
+const AT_ONCE: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    #[default]
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// One question. Headers may hold a password; they never reach a command line.
+#[derive(Clone, Default)]
+pub struct Request {
+    pub method: Method,
+    /// With its query: `/api/v1/query?query=up`.
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    pub fn post(path: impl Into<String>, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("Content-Type".to_owned(), kind.to_owned())];
+        Self { method: Method::Post, path: path.into(), headers, body: body.into() }
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -31,12 +79,117 @@ impl Answer {
 pub enum Silence {
     /// There is a way, and nobody answers on it (yet).
     NoAnswer(String),
-    /// This container cannot be asked from here: it has no `wget`, and its network cannot be reached.
+    /// It cannot be asked from here: its network cannot be reached, and no container of the stack can ask for us.
     NoWay,
 }
 
-/// GET from a container of the stack: by its own address where this machine can reach it, by its published port,
-/// or by `wget` inside the container.
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoAnswer(why) => f.write_str(why),
+            Self::NoWay => f.write_str("it cannot be asked from here"),
+        }
+    }
+}
+
+/// The way to one port of one service, found at the first question and kept; asks a bounded number at once.
+pub struct Door {
+    client: Client,
+    http: reqwest::Client,
+    container: Container,
+    port: u16,
+    /// Containers of the stack's network that may have `nc`, by id.
+    helpers: Vec<String>,
+    slots: Semaphore,
+    way: OnceCell<Way>,
+}
+
+#[derive(Debug, Clone)]
+enum Way {
+    /// `http://172.18.0.3:9090`
+    Direct(String),
+    /// Through `nc` in this container.
+    Tunnel(String),
+    Wget,
+}
+
+impl Door {
+    pub fn new(client: &Client, http: &reqwest::Client, container: &Container, port: u16, helpers: &[String]) -> Self {
+        Self {
+            client: client.clone(),
+            http: http.clone(),
+            container: container.clone(),
+            port,
+            helpers: helpers.to_vec(),
+            slots: Semaphore::new(AT_ONCE),
+            way: OnceCell::new(),
+        }
+    }
+
+    pub async fn ask(&self, request: &Request) -> Result<Answer, Silence> {
+        self.ask_within(request, PATIENCE).await
+    }
+
+    pub async fn ask_within(&self, request: &Request, patience: Duration) -> Result<Answer, Silence> {
+        // The semaphore is never closed.
+        let _slot = self.slots.acquire().await;
+        match self.way.get() {
+            Some(way) => self.by(way, request, patience).await,
+            None => self.find(request, patience).await,
+        }
+    }
+
+    /// Tries the ways in turn; the first that yields an answer is kept.
+    async fn find(&self, request: &Request, patience: Duration) -> Result<Answer, Silence> {
+        let mut silence = Silence::NoWay;
+        for base in bases(&self.client, &self.container, self.port) {
+            let way = Way::Direct(base);
+            match self.by(&way, request, patience).await {
+                Ok(answer) => return Ok(self.keep(way, answer)),
+                // Reached, and nobody listens there or it takes too long: asking otherwise would find the same.
+                Err(Silence::NoAnswer(why)) if why.contains("refused") || why == TOO_LONG => {
+                    return Err(Silence::NoAnswer(why));
+                }
+                Err(why) => silence = why,
+            }
+        }
+        for helper in &self.helpers {
+            let way = Way::Tunnel(helper.clone());
+            match self.by(&way, request, patience).await {
+                Ok(answer) => return Ok(self.keep(way, answer)),
+                Err(Silence::NoWay) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        match self.by(&Way::Wget, request, patience).await {
+            Ok(answer) => Ok(self.keep(Way::Wget, answer)),
+            Err(Silence::NoWay) => Err(silence),
+            Err(why) => Err(why),
+        }
+    }
+
+    fn keep(&self, way: Way, answer: Answer) -> Answer {
+        // Several first questions may be under way; any of their answers will do.
+        drop(self.way.set(way));
+        answer
+    }
+
+    async fn by(&self, way: &Way, request: &Request, patience: Duration) -> Result<Answer, Silence> {
+        match way {
+            Way::Direct(base) => fetch(&self.http, &format!("{base}{}", request.path), request, patience)
+                .await
+                .map_err(Silence::NoAnswer),
+            Way::Tunnel(helper) => {
+                // A service's name is its alias on the stack's network.
+                let to = tunnel::To { host: &self.container.service, port: self.port };
+                tunnel::ask(&self.client, helper, &to, request, patience).await
+            }
+            Way::Wget => wget::ask(&self.client, &self.container.id, self.port, request).await,
+        }
+    }
+}
+
+/// GET from a container that is just starting, without a way that is kept and without others' help.
 pub async fn get(
     client: &Client,
     http: &reqwest::Client,
@@ -44,15 +197,12 @@ pub async fn get(
     port: u16,
     path: &str,
 ) -> Result<Answer, Silence> {
-    for base in bases(client, container, port) {
-        match fetch(http, &format!("{base}{path}")).await {
-            Ok(answer) => return Ok(answer),
-            // Refused means reached: nobody listens there, and asking otherwise would find the same.
-            Err(why) if why.to_lowercase().contains("refused") => return Err(Silence::NoAnswer(why)),
-            Err(_) => {}
-        }
-    }
-    inside(client, &container.id, port, path).await
+    Door::new(client, http, container, port, &[]).ask(&Request::get(path)).await
+}
+
+/// Asks any address as a container of the stack would, to find out why Prometheus could not.
+pub async fn ask_from(client: &Client, helper: &str, host: &str, port: u16, path: &str) -> Result<Answer, Silence> {
+    tunnel::ask(client, helper, &tunnel::To { host, port }, &Request::get(path), PATIENCE).await
 }
 
 fn bases(client: &Client, container: &Container, port: u16) -> Vec<String> {
@@ -70,77 +220,34 @@ fn bases(client: &Client, container: &Container, port: u16) -> Vec<String> {
     direct.chain(published).collect()
 }
 
-async fn fetch(http: &reqwest::Client, url: &str) -> Result<Answer, String> {
+const TOO_LONG: &str = "no answer in time";
+
+async fn fetch(http: &reqwest::Client, url: &str, request: &Request, patience: Duration) -> Result<Answer, String> {
     let plain = |error: reqwest::Error| {
+        if error.is_timeout() {
+            return TOO_LONG.to_owned();
+        }
         let mut source: &dyn std::error::Error = &error;
         while let Some(inner) = source.source() {
             source = inner;
         }
-        source.to_string()
+        source.to_string().to_lowercase()
     };
-    let response = http.get(url).timeout(PATIENCE).send().await.map_err(plain)?;
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Delete => reqwest::Method::DELETE,
+    };
+    let mut asked = http.request(method, url).timeout(patience);
+    for (name, value) in &request.headers {
+        asked = asked.header(name, value);
+    }
+    if !request.body.is_empty() {
+        asked = asked.body(request.body.clone());
+    }
+    let response = asked.send().await.map_err(plain)?;
     let status = response.status().as_u16();
     let body = response.text().await.map_err(plain)?;
     Ok(Answer { status, body })
-}
-
-async fn inside(client: &Client, container: &str, port: u16, path: &str) -> Result<Answer, Silence> {
-    let silent = |error: bollard::errors::Error| {
-        let why = said(&error);
-        if why.contains("executable file not found") { Silence::NoWay } else { Silence::NoAnswer(why) }
-    };
-    let url = format!("http://127.0.0.1:{port}{path}");
-    let command = ["wget", "-q", "-O", "-", "-T", "3", &url].map(str::to_owned).to_vec();
-    let config =
-        ExecConfig { cmd: Some(command), attach_stdout: Some(true), attach_stderr: Some(true), ..Default::default() };
-    let exec = client.docker.create_exec(container, config).await.map_err(silent)?;
-    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
-    let mut body = String::new();
-    if let StartExecResults::Attached { mut output, .. } = started {
-        while let Some(Ok(chunk)) = output.next().await {
-            body.push_str(&chunk.to_string());
-        }
-    }
-    match client.docker.inspect_exec(&exec.id).await.map_err(silent)?.exit_code {
-        Some(0) => Ok(Answer { status: 200, body }),
-        // What a shell and the runtime say when there is no such program, or it cannot be run.
-        Some(126 | 127) => Err(Silence::NoWay),
-        _ => Err(Silence::NoAnswer(body.trim().to_owned())),
-    }
-}
-
-/// The container as it is now, with its addresses and published ports.
-pub async fn locate(client: &Client, id: &str) -> Option<Container> {
-    use crate::plan::observed::{Health, PublishedPort, State};
-    let found = client.docker.inspect_container(id, None::<InspectContainerOptions>).await.ok()?;
-    let settings = found.network_settings.unwrap_or_default();
-    let ports = settings.ports.unwrap_or_default().into_iter().flat_map(|(port, bindings)| {
-        let (number, protocol) =
-            port.split_once('/').map_or((port.clone(), "tcp".to_owned()), |(n, p)| (n.to_owned(), p.to_owned()));
-        bindings.unwrap_or_default().into_iter().filter_map(move |binding| {
-            Some(PublishedPort {
-                ip: binding.host_ip.unwrap_or_default(),
-                port: binding.host_port?.parse().ok()?,
-                container_port: number.parse().ok()?,
-                protocol: protocol.clone(),
-            })
-        })
-    });
-    let networks = settings.networks.unwrap_or_default();
-    Some(Container {
-        id: id.to_owned(),
-        name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
-        service: String::new(),
-        image: String::new(),
-        image_id: found.image.unwrap_or_default(),
-        labels: Default::default(),
-        state: State::Running,
-        health: Health::None,
-        ports: ports.collect(),
-        addresses: networks
-            .into_iter()
-            .filter_map(|(name, e)| Some((name, e.ip_address.filter(|ip| !ip.is_empty())?)))
-            .collect(),
-        parked: false,
-    })
 }

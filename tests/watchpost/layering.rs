@@ -8,11 +8,11 @@ const RANKS: [&[&str]; 5] = [
     &["ui", "wizard", "docker", "proof"],
     &["plan", "render"],
     &["compose", "catalog", "spec", "secrets"],
-    &["yaml", "error", "event"],
+    &["yaml", "error", "event", "promql"],
 ];
 
 /// Uses between modules of one rank that are as the design has them.
-const BESIDE: [(&str, &str); 9] = [
+const BESIDE: [(&str, &str); 11] = [
     ("plan", "render"),
     ("spec", "catalog"),
     ("spec", "compose"),
@@ -21,6 +21,8 @@ const BESIDE: [(&str, &str); 9] = [
     ("catalog", "compose"),
     ("yaml", "error"),
     ("wizard", "ui"),
+    ("proof", "docker"),
+    ("ui", "proof"),
     ("docker", "docker"),
 ];
 

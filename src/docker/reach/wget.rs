@@ -1,0 +1,36 @@
+//! `wget` inside the very container that is asked: no more than GET, and no status but success.
+
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::ExecConfig;
+use futures_util::StreamExt;
+
+use super::{Answer, Client, Method, Request, Silence};
+use crate::docker::said;
+
+pub(super) async fn ask(client: &Client, container: &str, port: u16, request: &Request) -> Result<Answer, Silence> {
+    if request.method != Method::Get || !request.headers.is_empty() {
+        return Err(Silence::NoWay);
+    }
+    let silent = |error: bollard::errors::Error| {
+        let why = said(&error);
+        if why.contains("executable file not found") { Silence::NoWay } else { Silence::NoAnswer(why) }
+    };
+    let url = format!("http://127.0.0.1:{port}{}", request.path);
+    let command = ["wget", "-q", "-O", "-", "-T", "3", &url].map(str::to_owned).to_vec();
+    let config =
+        ExecConfig { cmd: Some(command), attach_stdout: Some(true), attach_stderr: Some(true), ..Default::default() };
+    let exec = client.docker.create_exec(container, config).await.map_err(silent)?;
+    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
+    let mut body = String::new();
+    if let StartExecResults::Attached { mut output, .. } = started {
+        while let Some(Ok(chunk)) = output.next().await {
+            body.push_str(&chunk.to_string());
+        }
+    }
+    match client.docker.inspect_exec(&exec.id).await.map_err(silent)?.exit_code {
+        Some(0) => Ok(Answer { status: 200, body }),
+        // What a shell and the runtime say when there is no such program, or it cannot be run.
+        Some(126 | 127) => Err(Silence::NoWay),
+        _ => Err(Silence::NoAnswer(body.trim().to_owned())),
+    }
+}

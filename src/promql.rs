@@ -1,0 +1,218 @@
+//! PromQL expressions: which series they ask for, and whether they can yield anything at all.
+//!
+//! The grammar is `promql-parser`'s, which lags a little behind Prometheus: an expression that it does not parse is
+//! unverified, not wrong.
+
+use std::collections::BTreeSet;
+
+use promql_parser::label::{MatchOp, Matcher};
+use promql_parser::parser::token::{T_DIV, T_LAND, T_LOR, T_LUNLESS, T_MOD};
+use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
+
+/// An expression that parsed.
+#[derive(Debug, Clone)]
+pub struct Query(Expr);
+
+/// One `metric{label="value"}` of an expression.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Selector {
+    /// Empty when the metric's name is matched by a pattern.
+    pub metric: String,
+    pub matchers: Vec<Match>,
+    /// As PromQL, without range and offset.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Match {
+    pub label: String,
+    pub kind: MatchKind,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MatchKind {
+    Equal,
+    NotEqual,
+    Like,
+    NotLike,
+}
+
+/// Why an expression cannot yield anything: one of its parts has no series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    pub selector: Selector,
+    /// Is it what something is divided by?
+    pub divisor: bool,
+}
+
+impl Query {
+    /// Errors: the parser's own words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parser::parse(text).map(Self)
+    }
+
+    /// Every selector, each once, in the order of their text.
+    pub fn selectors(&self) -> BTreeSet<Selector> {
+        let mut found = BTreeSet::new();
+        walk(&self.0, &mut |expr| match expr {
+            Expr::VectorSelector(vector) => drop(found.insert(selector(vector))),
+            Expr::MatrixSelector(matrix) => drop(found.insert(selector(&matrix.vs))),
+            _ => {}
+        });
+        found
+    }
+
+    /// Labels that `by (...)` and `on (...)` name.
+    pub fn grouped_by(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        walk(&self.0, &mut |expr| {
+            if let Expr::Aggregate(aggregate) = expr
+                && let Some(LabelModifier::Include(labels)) = &aggregate.modifier
+            {
+                found.extend(labels.labels.iter().cloned());
+            }
+        });
+        found
+    }
+
+    /// Ranges in seconds, by the function that takes them: `("rate", 300.0)`. Subqueries count by their range.
+    pub fn ranges(&self) -> Vec<(String, f64, Selector)> {
+        let mut found = Vec::new();
+        walk(&self.0, &mut |expr| {
+            let Expr::Call(call) = expr else { return };
+            for argument in &call.args.args {
+                if let Expr::MatrixSelector(matrix) = argument.as_ref() {
+                    found.push((call.func.name.to_owned(), matrix.range.as_secs_f64(), selector(&matrix.vs)));
+                }
+            }
+        });
+        found
+    }
+
+    /// Selectors that no function over a range takes: where a counter would be shown as it is.
+    pub fn bare_selectors(&self) -> BTreeSet<Selector> {
+        let mut found = BTreeSet::new();
+        walk(&self.0, &mut |expr| {
+            if let Expr::VectorSelector(vector) = expr {
+                found.insert(selector(vector));
+            }
+        });
+        found
+    }
+
+    /// Can it yield anything, when just the selectors exist that `exists` says? `Err` names the part that stands in
+    /// the way.
+    pub fn can_yield(&self, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
+        yields(&self.0, exists)
+    }
+
+    /// Does it yield something while its metrics are absent: `absent(...)`, `... or vector(0)`?
+    pub fn is_about_absence(&self) -> bool {
+        yields(&self.0, &|_| false).is_ok()
+    }
+}
+
+fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
+    let one = |vector: &VectorSelector| {
+        let selector = selector(vector);
+        if exists(&selector) { Ok(()) } else { Err(Lack { selector, divisor: false }) }
+    };
+    match expr {
+        Expr::VectorSelector(vector) => one(vector),
+        Expr::MatrixSelector(matrix) => one(&matrix.vs),
+        Expr::Aggregate(aggregate) => yields(&aggregate.expr, exists),
+        Expr::Unary(unary) => yields(&unary.expr, exists),
+        Expr::Paren(paren) => yields(&paren.expr, exists),
+        Expr::Subquery(subquery) => yields(&subquery.expr, exists),
+        Expr::Binary(binary) => {
+            let (left, right) = (yields(&binary.lhs, exists), yields(&binary.rhs, exists));
+            match binary.op.id() {
+                T_LOR => left.or(right.or_else(|_| yields(&binary.lhs, exists))),
+                T_LUNLESS => left,
+                T_LAND => left.and(right),
+                T_DIV | T_MOD => left.and(right.map_err(|lack| Lack { divisor: true, ..lack })),
+                _ => left.and(right),
+            }
+        }
+        Expr::Call(call) if call.func.name.starts_with("absent") => Ok(()),
+        Expr::Call(call) => call.args.args.iter().try_for_each(|argument| yields(argument, exists)),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => Ok(()),
+    }
+}
+
+fn walk(expr: &Expr, visit: &mut dyn FnMut(&Expr)) {
+    visit(expr);
+    match expr {
+        Expr::Aggregate(aggregate) => {
+            if let Some(parameter) = &aggregate.param {
+                walk(parameter, visit);
+            }
+            walk(&aggregate.expr, visit);
+        }
+        Expr::Unary(unary) => walk(&unary.expr, visit),
+        Expr::Binary(binary) => {
+            walk(&binary.lhs, visit);
+            walk(&binary.rhs, visit);
+        }
+        Expr::Paren(paren) => walk(&paren.expr, visit),
+        Expr::Subquery(subquery) => walk(&subquery.expr, visit),
+        Expr::Call(call) => call.args.args.iter().for_each(|argument| walk(argument, visit)),
+        _ => {}
+    }
+}
+
+fn selector(vector: &VectorSelector) -> Selector {
+    let plain = VectorSelector { offset: None, at: None, ..vector.clone() };
+    let all = vector.matchers.matchers.iter().chain(vector.matchers.or_matchers.iter().flatten());
+    let named = |matcher: &&Matcher| matcher.name == "__name__" && matches!(matcher.op, MatchOp::Equal);
+    let by_matcher = vector.matchers.matchers.iter().find(named).map(|matcher| matcher.value.clone());
+    let matchers = all.filter(|matcher| matcher.name != "__name__").map(|matcher| Match {
+        label: matcher.name.clone(),
+        kind: match matcher.op {
+            MatchOp::Equal => MatchKind::Equal,
+            MatchOp::NotEqual => MatchKind::NotEqual,
+            MatchOp::Re(_) => MatchKind::Like,
+            MatchOp::NotRe(_) => MatchKind::NotLike,
+        },
+        value: matcher.value.clone(),
+    });
+    Selector {
+        metric: vector.name.clone().or(by_matcher).unwrap_or_default(),
+        matchers: matchers.collect(),
+        text: Expr::VectorSelector(plain).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lack(text: &str, known: &[&str]) -> Option<(String, bool)> {
+        let query = Query::parse(text).expect("PromQL");
+        let exists = |selector: &Selector| known.contains(&selector.metric.as_str());
+        query.can_yield(&exists).err().map(|lack| (lack.selector.metric, lack.divisor))
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named() {
+        assert_eq!(lack("rate(a[5m]) / b > 1", &["a"]), Some(("b".into(), true)));
+        assert_eq!(lack("a and on (x) b", &["a"]), Some(("b".into(), false)));
+        assert_eq!(lack("a unless b", &["a"]), None);
+        assert_eq!(lack("sum(a) or b", &["b"]), None);
+        assert_eq!(lack("sum(a) or b", &[]), Some(("a".into(), false)));
+        assert_eq!(lack("absent(a)", &[]), None);
+        assert_eq!(lack("count(a) or vector(0)", &[]), None);
+        assert_eq!(lack("max_over_time(a[1h:1m]) - b", &["b"]), Some(("a".into(), false)));
+    }
+
+    #[test]
+    fn selectors_come_without_range_and_offset() {
+        let query =
+            Query::parse("rate(a{x=\"1\"}[5m] offset 1h) + on (i) {__name__=\"b\", y!~\"2|3\"}").expect("PromQL");
+        let texts: Vec<(String, String)> = query.selectors().into_iter().map(|s| (s.metric, s.text)).collect();
+        assert_eq!(texts[0], ("a".into(), "a{x=\"1\"}".into()));
+        assert_eq!(texts[1].0, "b");
+        assert_eq!(query.ranges()[0].1, 300.0);
+    }
+}

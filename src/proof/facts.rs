@@ -1,0 +1,61 @@
+//! What several links rest on, asked once: targets, rules, the metrics that exist.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::absence::Knowledge;
+use super::api::Refusal;
+use super::prometheus::{Group, Target};
+use super::stack::Stack;
+use crate::catalog::Catalog;
+use crate::render::Bundle;
+
+/// A series is there when it has a sample this recent, in seconds; Prometheus's own lookback.
+const RECENT: f64 = 300.0;
+
+pub struct Facts<'a> {
+    pub catalog: &'a Catalog,
+    /// What the spec renders to, where there is a spec.
+    pub bundle: Option<&'a Bundle>,
+    pub targets: Result<Vec<Target>, Refusal>,
+    pub groups: Result<Vec<Group>, Refusal>,
+    /// Names of the metrics that have recent samples.
+    pub names: Result<BTreeSet<String>, Refusal>,
+    /// Broken targets: (finding's id, job, instance).
+    pub down: Vec<Down>,
+    pub knowledge: Knowledge,
+}
+
+/// A target that is not scraped, or an exporter that does not reach what it watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Down {
+    /// Of the finding.
+    pub id: String,
+    pub job: String,
+    pub instance: String,
+}
+
+impl<'a> Facts<'a> {
+    pub async fn gather(stack: &Stack, catalog: &'a Catalog, bundle: Option<&'a Bundle>) -> Facts<'a> {
+        let mut facts = Facts {
+            catalog,
+            bundle,
+            targets: Err(Refusal::said("Prometheus is not there")),
+            groups: Err(Refusal::said("Prometheus is not there")),
+            names: Err(Refusal::said("Prometheus is not there")),
+            down: Vec::new(),
+            knowledge: Knowledge::of(catalog),
+        };
+        if let Some(prometheus) = stack.prometheus().await {
+            let (targets, groups, names) =
+                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(now() - RECENT));
+            (facts.targets, facts.groups, facts.names) = (targets, groups, names);
+        }
+        facts
+    }
+}
+
+/// Seconds since the epoch.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}

@@ -11,6 +11,7 @@ pub mod dashboards;
 pub mod delivery;
 pub mod facts;
 pub mod grafana;
+pub mod junit;
 pub mod prometheus;
 pub mod report;
 mod rules;

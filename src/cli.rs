@@ -3,6 +3,7 @@
 mod catalog;
 mod completions;
 mod context;
+mod doctor;
 mod down;
 mod help;
 mod init;
@@ -43,6 +44,7 @@ enum Command {
     Down(down::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Doctor(doctor::Args),
     Secrets(secrets::Args),
     Render(render::Args),
     Catalog(catalog::Args),
@@ -83,6 +85,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Plan(args) => plan::run(&args, context),
         Command::Down(args) => down::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),

@@ -6,6 +6,7 @@ mod courier;
 mod create;
 mod dag;
 mod gate;
+mod host;
 mod listener;
 mod locate;
 mod logs;
@@ -20,6 +21,7 @@ mod watch;
 
 pub use apply::{Job, apply};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
+pub use host::{Details, Host, details, host, image_ids, root_is_shared};
 pub use logs::{LogLine, LogOptions, logs};
 pub use observe::{download, observe, read_secret, salt};
 pub use reach::{Answer, Door, Request, Silence};

@@ -12,6 +12,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod clock;
 pub mod compose;
 pub mod docker;
 pub mod error;

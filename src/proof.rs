@@ -9,6 +9,7 @@ pub mod api;
 mod containers;
 pub mod dashboards;
 pub mod delivery;
+pub mod doctor;
 pub mod facts;
 pub mod grafana;
 pub mod junit;

@@ -3,6 +3,7 @@
 //! Without a terminal there are no bars and no questions; with `-o json` stdout holds nothing but JSON.
 
 pub mod changes;
+pub mod diagnosis;
 pub mod failure;
 pub mod human;
 pub mod progress;

@@ -162,7 +162,7 @@ fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft, report: 
         None => context.ui.say(&format!("{name} · nothing to do, {services} ready.")),
         Some(report) if report.is_broken() => {
             context.ui.say(&format!("{name} · nothing to do, {services} ready; the proof is broken:\n"));
-            context.ui.say(&proof::broken_links(report));
+            context.ui.say(&proof::broken_links(report, context.ui.width));
         }
         Some(_) => context.ui.say(&format!("{name} · nothing to do, {services} ready, proof green.")),
     }
@@ -202,7 +202,10 @@ fn finished(
     }
     context.ui.say(&format!("\nDeployed in {}.", took(began.elapsed())));
     if let Some(report) = report.filter(|report| report.is_broken()) {
-        context.ui.say(&format!("\nIt runs, and does not work as a whole:\n\n{}", proof::broken_links(report)));
+        context.ui.say(&format!(
+            "\nIt runs, and does not work as a whole:\n\n{}",
+            proof::broken_links(report, context.ui.width)
+        ));
     }
     Ok(proven(report))
 }

@@ -35,7 +35,7 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
         .flat_map(|query| query.selectors())
         .collect();
     let series = match stack.prometheus().await {
-        Some(prometheus) => Series::of(&prometheus, facts, &selectors).await,
+        Some(prometheus) => Series::of(&prometheus, &selectors).await,
         None => Series::default(),
     };
     findings.extend(rules.iter().map(|(group, rule)| one(facts, &series, group, rule)));
@@ -101,7 +101,7 @@ fn one(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule) -> Findin
     }
     // What only our parser does not know is Prometheus's to judge, and it has.
     let Ok(query) = Query::parse(&rule.query) else { return Finding::ok(id(group, rule), &rule.name) };
-    let exists = |selector: &Selector| series.missing(facts, selector).is_none();
+    let exists = |selector: &Selector| series.missing(selector).is_none();
     match query.can_yield(&exists) {
         Ok(()) => Finding::ok(id(group, rule), &rule.name),
         Err(lack) => lacking(facts, series, group, rule, &lack),
@@ -114,7 +114,7 @@ fn lacking(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule, lack:
     let never = if rule.is_alert() { "can never fire" } else { "can never record anything" };
     let asks = if lack.divisor { "divides by" } else { "asks for" };
     let metric = &lack.selector.metric;
-    let missing = series.missing(facts, &lack.selector);
+    let missing = series.missing(&lack.selector);
     let what = match &missing {
         Some(Missing::Label(label)) => {
             format!("{never}: it {asks} `{metric}` with a label `{label}`, which it does not have")

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::facts::Facts;
 use super::prometheus::Prometheus;
 use crate::promql::{MatchKind, Selector};
 
 /// Questions in one expression; a long one costs Prometheus its parser, many cost a round trip each.
 const AT_ONCE: usize = 40;
 
-/// What is known of the labels of metrics that exist.
+/// What is there, of what was asked for.
 #[derive(Debug, Default)]
 pub struct Series {
-    /// Metric and label to whether any series has it; metrics that do not exist are absent.
+    /// `None`: Prometheus did not say, and nothing is said to be missing.
+    metrics: Option<BTreeSet<String>>,
+    /// Metric and label to whether any series has it; metrics that are not there are absent.
     labels: BTreeMap<(String, String), bool>,
 }
 
@@ -26,31 +27,42 @@ pub enum Missing {
 }
 
 impl Series {
-    /// Asks for the labels that the selectors need, where their metrics exist.
-    pub async fn of(prometheus: &Prometheus<'_>, facts: &Facts<'_>, selectors: &BTreeSet<Selector>) -> Self {
-        let Ok(names) = &facts.names else { return Self::default() };
+    /// Asks for the metrics that the selectors name, and for the labels that they need.
+    pub async fn of(prometheus: &Prometheus<'_>, selectors: &BTreeSet<Selector>) -> Self {
+        let names: BTreeSet<&str> = selectors.iter().map(|selector| selector.metric.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        let found = join_all(names.chunks(AT_ONCE).map(|chunk| present(prometheus, chunk))).await;
+        let Some(found) = found.into_iter().collect::<Option<Vec<_>>>() else { return Self::default() };
+        let metrics: BTreeSet<String> = found.into_iter().flatten().collect();
         let pairs: BTreeSet<(String, String)> = selectors
             .iter()
-            .filter(|selector| names.contains(&selector.metric))
+            .filter(|selector| metrics.contains(&selector.metric))
             .flat_map(|selector| needed(selector).map(|label| (selector.metric.clone(), label.to_owned())))
             .collect();
         let pairs: Vec<(String, String)> = pairs.into_iter().collect();
         let answers = join_all(pairs.chunks(AT_ONCE).map(|chunk| ask(prometheus, chunk))).await;
-        Self { labels: answers.into_iter().flatten().collect() }
+        Self { metrics: Some(metrics), labels: answers.into_iter().flatten().collect() }
     }
 
     /// `None`: all that the selector names exists.
-    pub fn missing(&self, facts: &Facts<'_>, selector: &Selector) -> Option<Missing> {
-        let Ok(names) = &facts.names else { return None };
+    pub fn missing(&self, selector: &Selector) -> Option<Missing> {
+        // Alerts come and go; there may be none.
         if selector.metric.is_empty() || ["ALERTS", "ALERTS_FOR_STATE"].contains(&selector.metric.as_str()) {
             return None;
         }
-        if !names.contains(&selector.metric) {
+        if !self.metrics.as_ref()?.contains(&selector.metric) {
             return Some(Missing::Metric);
         }
         let absent = |label: &&str| self.labels.get(&(selector.metric.clone(), (*label).to_owned())) == Some(&false);
         needed(selector).find(absent).map(|label| Missing::Label(label.to_owned()))
     }
+}
+
+/// Those of the metrics that have a sample now.
+async fn present(prometheus: &Prometheus<'_>, names: &[&str]) -> Option<Vec<String>> {
+    let expr = format!("group by (__name__) ({{__name__=~\"{}\"}})", names.join("|"));
+    let samples = prometheus.query(&expr).await.ok()?;
+    Some(samples.into_iter().filter_map(|mut sample| sample.labels.remove("__name__")).collect())
 }
 
 /// Labels that a series must have to match: those compared with something that is not empty.

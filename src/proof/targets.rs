@@ -21,6 +21,7 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
     };
     let (mut findings, subjects) =
         tokio::join!(join_all(targets.iter().map(|target| one(stack, facts, target))), subjects(stack, facts));
+    findings.extend(configuration(stack).await);
     findings.extend(jobs(stack, targets).await);
     // An exporter that answers and does not reach what it watches is down all the same.
     for subject in subjects {
@@ -169,6 +170,23 @@ pub async fn rendered_jobs(stack: &Stack) -> Vec<String> {
     let Ok(config) = yaml::parse("prometheus.yml", rendered) else { return Vec::new() };
     let jobs = config.get("scrape_configs").map(yaml::Node::items).unwrap_or_default();
     jobs.iter().filter_map(|job| Some(job.get("job_name")?.as_str()?.to_owned())).collect()
+}
+
+/// Did Prometheus refuse the configuration that it has last been given?
+async fn configuration(stack: &Stack) -> Option<Finding> {
+    let (name, deployed) = stack.of("prometheus")?;
+    let took = stack.prometheus().await?.value("prometheus_config_last_reload_successful").await.ok()??;
+    let log = docker::last_lines(&stack.client, &deployed.container.id);
+    if took != 0.0 {
+        return None;
+    }
+    let finding = Finding::broken("configuration:prometheus", name, "refused its last configuration")
+        .why("it goes on with the one before")
+        .mend(format!("correct what its log names, then docker restart {}", deployed.container.name));
+    Some(match docker::telling_of_error(&log.await) {
+        Some(line) => finding.why(line),
+        None => finding,
+    })
 }
 
 /// Scrape jobs that were rendered and that Prometheus does not have.

@@ -9,9 +9,8 @@ use crate::proof::report::{Checked, Finding, Report, Verdict};
 /// Findings that follow from another one are shown one by one up to this many.
 const FOLLOWING: usize = 3;
 
-/// The whole report, without a final newline. `verbose` shows every note; `width` cuts nothing, since what mends must
-/// be readable whole.
-pub fn render(report: &Report, verbose: bool, _width: Option<usize>) -> String {
+/// The whole report, without a final newline. `verbose` shows every note; lines past `width` go on indented below.
+pub fn render(report: &Report, verbose: bool, width: Option<usize>) -> String {
     let names = report.links.iter().map(|checked| checked.link.name().len()).max().unwrap_or_default();
     let mut lines = Vec::new();
     for checked in &report.links {
@@ -23,11 +22,11 @@ pub fn render(report: &Report, verbose: bool, _width: Option<usize>) -> String {
     }
     lines.push(String::new());
     lines.push(ending(report));
-    lines.join("\n")
+    wrapped(&lines, width)
 }
 
 /// Only what is broken, for the end of `up`.
-pub fn broken_links(report: &Report) -> String {
+pub fn broken_links(report: &Report, width: Option<usize>) -> String {
     let mut lines = Vec::new();
     for checked in report.links.iter().filter(|checked| checked.verdict == Verdict::Broken) {
         lines.push(format!("  {}   {}", checked.link.name(), headline(checked, false)));
@@ -35,7 +34,33 @@ pub fn broken_links(report: &Report) -> String {
     }
     lines.push(String::new());
     lines.push(ending(report));
-    lines.join("\n")
+    wrapped(&lines, width)
+}
+
+/// The lines, broken at spaces where they are too long; the rest stands two columns further in.
+fn wrapped(lines: &[String], width: Option<usize>) -> String {
+    let Some(width) = width else { return lines.join("\n") };
+    lines.iter().map(|line| wrap(line, width)).collect::<Vec<_>>().join("\n")
+}
+
+fn wrap(line: &str, width: usize) -> String {
+    let content = line.trim_start_matches(' ');
+    let indent = line.len() - content.len();
+    let mut text = " ".repeat(indent);
+    let mut column = indent;
+    for (index, word) in content.split(' ').enumerate() {
+        let length = console::measure_text_width(word);
+        if index > 0 && column + 1 + length > width {
+            text = text.trim_end().to_owned() + "\n" + &" ".repeat(indent + 2);
+            column = indent + 2;
+        } else if index > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text
 }
 
 /// `7 containers ✓   9 targets ✓   84 rules ✓   alerting ✓`
@@ -240,6 +265,12 @@ mod tests {
     fn verbose_shows_notes_by_their_reason() {
         let text = plain(&render(&report(), true, None));
         assert!(text.contains("! RaidDegraded, RaidFailed can never fire: no software RAID"), "{text}");
+    }
+
+    #[test]
+    fn long_lines_go_on_indented() {
+        assert_eq!(wrap("    ✗ one two   three", 15), "    ✗ one two\n      three");
+        assert!(plain(&render(&report(), true, Some(60))).lines().all(|line| console::measure_text_width(line) <= 60));
     }
 
     #[test]

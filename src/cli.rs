@@ -16,6 +16,7 @@ mod secrets;
 mod session;
 mod status;
 mod up;
+mod verify;
 mod version;
 
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Status(status::Args),
     Logs(logs::Args),
     Doctor(doctor::Args),
+    Verify(verify::Args),
     Secrets(secrets::Args),
     Render(render::Args),
     Catalog(catalog::Args),
@@ -87,6 +89,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Status(args) => status::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

@@ -12,11 +12,11 @@
 
 pub mod catalog;
 pub mod cli;
-pub mod clock;
 pub mod compose;
 pub mod docker;
 pub mod error;
 pub mod event;
+pub mod moment;
 pub mod plan;
 pub mod promql;
 pub mod proof;

@@ -7,9 +7,9 @@ pub mod diagnosis;
 pub mod failure;
 pub mod human;
 pub mod progress;
+pub mod proof;
 pub mod style;
 pub mod table;
-pub mod time;
 
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 

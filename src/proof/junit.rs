@@ -1,6 +1,6 @@
 //! A report as JUnit XML, which CI systems show as tests: a link is a suite, a finding a case.
 //!
-//! <https://github.com/testmoapp/junitxml>. `quick-junit` would bring ten crates for these few elements.
+//! <https://github.com/testmoapp/junitxml>. `quick-junit` would bring six crates more for these few elements.
 
 use quick_xml::Writer;
 use quick_xml::events::BytesText;

@@ -4,41 +4,56 @@ use std::time::{Duration, Instant};
 
 use super::prometheus::{Group, Prometheus, Target};
 use super::stack::Stack;
+use super::targets::rendered_jobs;
 use crate::catalog::answer::parse_duration;
 use crate::event::{Event, Sink};
+use crate::moment;
 
 /// Prometheus announces nothing: it is asked again after this.
 const PAUSE: Duration = Duration::from_millis(200);
-/// What an answer may take beyond intervals and time-outs.
+/// What an answer may take beyond intervals and time-outs, in seconds.
 const SLACK: f64 = 2.0;
+/// Prometheus hands new targets to its scrapers every five seconds.
+/// <https://github.com/prometheus/prometheus/blob/main/discovery/manager.go>
+const DISCOVERY: f64 = 5.0;
 
-/// Returns when every target was scraped and every group evaluated once, or when that has had its time.
+/// Returns when every job is there, every target was scraped and every group evaluated once, or when that has had
+/// its time.
 pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) {
     let Some(prometheus) = stack.prometheus().await else { return };
+    let jobs = rendered_jobs(stack).await;
     let began = Instant::now();
     let mut said = String::new();
-    let mut limit: Option<Duration> = None;
+    // Each kind of waiting has its time from when it begins: targets are scraped after they are discovered.
+    let mut deadline = began;
     loop {
-        let Some((waiting, takes)) = outstanding(&prometheus).await else { return };
+        let Some((waiting, takes)) = outstanding(&prometheus, &jobs).await else { return };
         if waiting.is_empty() {
             return;
         }
-        let limit = *limit.get_or_insert_with(|| Duration::from_secs_f64(takes + SLACK).min(patience));
-        if began.elapsed() >= limit {
-            return;
+        // Fewer of the same are no news.
+        let kind = waiting.replace(|c: char| c.is_ascii_digit(), "");
+        if kind != said {
+            let step = Instant::now() + Duration::from_secs_f64(takes + SLACK);
+            deadline = deadline.max(step).min(began + patience);
+            sink(Event::ProofWaiting { what: waiting });
+            said = kind;
         }
-        if waiting != said {
-            sink(Event::ProofWaiting { what: waiting.clone() });
-            said = waiting;
+        if Instant::now() >= deadline {
+            return;
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// What has not happened once, in words, and how many seconds it can take; `None` when Prometheus does not answer.
-async fn outstanding(prometheus: &Prometheus<'_>) -> Option<(String, f64)> {
+async fn outstanding(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<(String, f64)> {
     let (targets, groups) = tokio::join!(prometheus.targets(), prometheus.rules());
     let (targets, groups) = (targets.ok()?, groups.ok()?);
+    let lacking = jobs.iter().filter(|job| !targets.iter().any(|target| target.scrape_pool == **job)).count();
+    if lacking > 0 && is_young(prometheus).await {
+        return Some(("Prometheus to find its targets".into(), DISCOVERY));
+    }
     let unscraped: Vec<&Target> = targets.iter().filter(|target| target.health == "unknown").collect();
     let never = |group: &&Group| group.rules.iter().any(|rule| rule.health == "unknown");
     let unevaluated: Vec<&Group> = groups.iter().filter(never).collect();
@@ -57,4 +72,10 @@ async fn outstanding(prometheus: &Prometheus<'_>) -> Option<(String, f64)> {
         many => words.push(format!("the first evaluation of {} groups of rules", many.len())),
     }
     Some((words.join(" and "), takes))
+}
+
+/// Has it taken its configuration so lately that it may still look for its targets?
+async fn is_young(prometheus: &Prometheus<'_>) -> bool {
+    let at = prometheus.configured_at().await.unwrap_or_default();
+    moment::age(&at).is_some_and(|age| age < DISCOVERY + SLACK)
 }

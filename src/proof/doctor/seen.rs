@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::catalog::Catalog;
 use crate::compose::Service;
 use crate::docker::{self, Client, Details, Host, Request};
+use crate::moment::now;
 use crate::plan::Observed;
 use crate::plan::observed::{Engine, State};
 use crate::proof::api::json;
-use crate::proof::facts::now;
 use crate::proof::prometheus::Prometheus;
 use crate::proof::stack::Stack;
 use crate::render::Bundle;
@@ -305,7 +305,7 @@ impl Clock {
     pub fn of(host: &Host) -> Option<Self> {
         let ours = host.asked_at?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64();
         Some(Self {
-            theirs: crate::clock::epoch(&host.system_time)?,
+            theirs: crate::moment::parse(&host.system_time)?,
             ours,
             uncertain: host.round_trip.as_secs_f64() / 2.0,
         })

@@ -18,6 +18,7 @@ mod status;
 mod up;
 mod verify;
 mod version;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,7 @@ pub use remove::tear_down;
 pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;
 pub use vitals::{Vitals, clock, exposed_ports, memory, vitals};
+pub use watch::changes;
 
 use crate::error::Error;
 

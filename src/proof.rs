@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod facts;
 pub mod grafana;
 pub mod junit;
+pub mod live;
 pub mod prometheus;
 pub mod report;
 mod rules;

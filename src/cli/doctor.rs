@@ -1,4 +1,5 @@
 use super::context::{Choice, Context};
+use super::verify::Subject;
 use super::{block_on, or_interrupt, session};
 use crate::docker;
 use crate::error::{Exit, Result};
@@ -30,18 +31,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn examine(args: &Args, context: &Context) -> Result<Exit> {
-    let has_spec = context.spec_path().is_some() || args.choice.stack.is_some();
-    let prepared = if has_spec { Some(context.prepare(&args.choice)?) } else { None };
-    let bundle = prepared.as_ref().map(|prepared| &prepared.bundle);
-    let (name, host) = match &prepared {
-        Some(prepared) => (prepared.bundle.compose.name.clone(), prepared.host.clone()),
-        None => context.stack()?,
-    };
-    let spec = if has_spec { Some(context.spec(&args.choice)?) } else { None };
-    let catalog = context.catalog(spec.as_ref())?;
+    let Subject { name, host, catalog, bundle } = Subject::of(context, &args.choice)?;
     let client = session::connect(host.as_deref()).await?;
-    let observed = docker::observe(&client, &name, bundle).await?;
-    let diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle).await;
+    let observed = docker::observe(&client, &name, bundle.as_ref()).await?;
+    let diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;
     if context.ui.json {
         context.ui.document(&diagnosis)?;
     } else {

@@ -13,6 +13,16 @@ const SINK: &str = r#"while true; do nc -l -p 80 -e sh -c 'n=0
 while IFS= read -r h; do h=${h%"$(printf "\r")"}; case "$h" in [Cc]ontent-[Ll]ength:*) n=${h#*: };; "") break;; esac; done
 head -c "$n" >/dev/null; printf "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"'; done"#;
 
+/// The Watchdog has its own, and another hears nothing.
+const RECEIVERS: &str = "alerting:
+  receivers:
+    - {name: heartbeat, type: webhook, url: \"http://sink/\"}
+    - {name: chat, type: webhook, url: \"http://sink/\"}
+  routes:
+    - {match: {team: none}, to: chat}
+    - {match: {alertname: Watchdog}, to: heartbeat, repeat_interval: 5m}
+";
+
 #[track_caller]
 fn doctor(stack: &Stack, status: i32, more: &[&str]) -> Value {
     stack.run(&[&["doctor", "-o", "json"], more].concat()).expect(status).json()
@@ -83,15 +93,19 @@ fn a_host_is_examined_before_anything_is_deployed() {
 #[test]
 fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
     let stack = Stack::new("standard", "");
-    let more = "alerting:\n  receivers:\n    - {name: heartbeat, type: webhook, url: \"http://sink/\"}\n    - {name: chat, type: webhook, url: \"http://sink/\"}\n  routes:\n    - {match: {team: none}, to: chat}\n    - {match: {alertname: Watchdog}, to: heartbeat, repeat_interval: 5m}\n";
-    stack.write("standard", "", more);
-    stack.edit(&format!("port: {}}}", stack.alertmanager), &format!("port: {}, group_wait: 1s}}", stack.alertmanager));
-    stack.up();
+    stack.run(&["up", "--yes", "--no-verify"]).expect(0);
+    // The receivers' server joins the stack's network before there is anything to be sent.
     let network = format!("{}_default", stack.name);
     let sink = ["--network", &network, "--network-alias", "sink", "watchpost-test/busybox:1", "sh", "-c", SINK];
     let _sink = Container::run(&format!("{}-sink", stack.name), &sink);
+    stack.write("standard", "", RECEIVERS);
+    stack.edit(&format!("port: {}}}", stack.alertmanager), &format!("port: {}, group_wait: 1s}}", stack.alertmanager));
+    stack.run(&["up", "--yes", "--no-verify"]).expect(0);
 
-    // Rates need two scrapes, and the Watchdog its first message.
+    // Prometheus sends what goes on firing once a minute; the test does not wait for that.
+    let alert = "wget -q -O /dev/null --header 'Content-Type: application/json' --post-data '[{\"labels\": {\"alertname\": \"Watchdog\", \"severity\": \"none\"}}]' http://127.0.0.1:9093/api/v2/alerts";
+    docker(&["exec", &stack.container("alertmanager"), "sh", "-c", alert]);
+    // Rates need some scrapes.
     let diagnosis = await_until("all is examined and well", 60, || {
         let diagnosis = stack.run(&["doctor", "-o", "json"]).json();
         let ready = |id: &str| finding(&diagnosis, id)["verdict"] == "ok";

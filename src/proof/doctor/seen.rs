@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::exposition;
 use crate::catalog::Catalog;
+use crate::catalog::answer::parse_duration;
 use crate::compose::Service;
 use crate::docker::{self, Client, Details, Host, Request};
 use crate::moment::now;
@@ -194,7 +196,9 @@ async fn prometheus((stack, service): (&Stack, &str)) -> Asked<PrometheusSeen> {
         file(stack, service, "prometheus.yml"),
     );
     // The clock is asked on a way that is known by now, so that finding it does not count.
-    let (clock, rate, free) = tokio::join!(clock(&asked), rate(&asked, service), async {
+    let clock = clock(&asked).await;
+    let window = window(&metrics, &deployed, clock);
+    let (rate, free) = tokio::join!(rate(&asked, service, window), async {
         let (node, _) = stack.of("node-exporter").ok_or("node-exporter, which would tell, is not in the stack")?;
         free(&asked, deployed.as_ref().map_err(Clone::clone)?, node).await
     });
@@ -217,9 +221,20 @@ async fn clock(prometheus: &Prometheus<'_>) -> Option<Clock> {
     Some(Clock { theirs, ours: f64::midpoint(before, after), uncertain: (after - before) / 2.0 })
 }
 
-/// Over the last five minutes, or as long as it runs.
-async fn rate(prometheus: &Prometheus<'_>, service: &str) -> Option<f64> {
-    let expr = format!("sum(rate(prometheus_tsdb_head_samples_appended_total{{instance={service:?}}}[5m]))");
+/// The last seconds that are sure to be full of scrapes: five minutes, or less after a start. `None` when there were
+/// too few scrapes yet.
+fn window(metrics: &Asked<String>, deployed: &Asked<Value>, clock: Option<Clock>) -> Option<u64> {
+    let started = exposition::sum(metrics.as_ref().ok()?, "process_start_time_seconds")?;
+    let interval = deployed.as_ref().ok().and_then(|config| config["global"]["scrape_interval"].as_str());
+    let interval = interval.and_then(parse_duration).unwrap_or(60.0);
+    let window = (clock?.theirs - started - 2.0 * interval).min(300.0);
+    (window >= 2.0 * interval && window >= 1.0).then_some(window as u64)
+}
+
+/// Samples a second over the window; a longer one than there is data would make less of it.
+async fn rate(prometheus: &Prometheus<'_>, service: &str, window: Option<u64>) -> Option<f64> {
+    let window = window?;
+    let expr = format!("sum(rate(prometheus_tsdb_head_samples_appended_total{{instance={service:?}}}[{window}s]))");
     prometheus.value(&expr).await.ok()?
 }
 

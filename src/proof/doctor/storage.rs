@@ -52,7 +52,7 @@ fn not_there(seen: &Seen<'_>, id: &str, subject: &str) -> Vec<Finding> {
 fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String> {
     let metrics = prometheus.metrics.as_ref()?;
     let rate = prometheus.rate.filter(|rate| *rate > 0.0);
-    let rate = rate.ok_or("how fast samples come shows after Prometheus has scraped itself twice")?;
+    let rate = rate.ok_or("how fast samples come shows after a few scrapes")?;
     let deployed = seen.service(&prometheus.service);
     let folder = deployed.and_then(|deployed| deployed.details.mounts.get("/prometheus"));
     let folder = folder.ok_or("its data is not in a volume")?;

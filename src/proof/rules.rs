@@ -103,8 +103,21 @@ fn one(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule) -> Findin
     let Ok(query) = Query::parse(&rule.query) else { return Finding::ok(id(group, rule), &rule.name) };
     let exists = |selector: &Selector| series.missing(selector).is_none();
     match query.can_yield(&exists) {
-        Ok(()) => Finding::ok(id(group, rule), &rule.name),
+        Ok(()) => match query.wanted().iter().find(|selector| !exists(selector)) {
+            None => Finding::ok(id(group, rule), &rule.name),
+            Some(selector) => without(facts, group, rule, selector),
+        },
         Err(lack) => lacking(facts, series, group, rule, &lack),
+    }
+}
+
+/// A rule that works, though something it asks for as well is not there.
+fn without(facts: &Facts<'_>, group: &Group, rule: &Rule, selector: &Selector) -> Finding {
+    let what = format!("goes without: `{}` is not there", selector.text);
+    let finding = Finding::note(id(group, rule), &rule.name, what);
+    match absence::explain(selector, facts) {
+        Absence::TargetDown(target) => finding.because(Some(target)),
+        Absence::Expected(why) | Absence::Unknown(why) => finding.why(why),
     }
 }
 

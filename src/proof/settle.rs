@@ -51,20 +51,26 @@ async fn outstanding(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<(St
     let (targets, groups) = tokio::join!(prometheus.targets(), prometheus.rules());
     let (targets, groups) = (targets.ok()?, groups.ok()?);
     let lacking = jobs.iter().filter(|job| !targets.iter().any(|target| target.scrape_pool == **job)).count();
-    if lacking > 0 && is_young(prometheus).await {
+    let age = configured_ago(prometheus).await;
+    if lacking > 0 && age < DISCOVERY + SLACK {
         return Some(("Prometheus to find its targets".into(), DISCOVERY));
     }
-    let unscraped: Vec<&Target> = targets.iter().filter(|target| target.health == "unknown").collect();
+    // The first scrape may have come before the target was ready for it: the second one counts.
+    let second = |target: &Target| {
+        let (interval, timeout) = (seconds(&target.scrape_interval), seconds(&target.scrape_timeout));
+        target.health == "down" && age < DISCOVERY + 2.0 * interval + timeout
+    };
+    let unscraped: Vec<&Target> =
+        targets.iter().filter(|target| target.health == "unknown" || second(target)).collect();
     let never = |group: &&Group| group.rules.iter().any(|rule| rule.health == "unknown");
     let unevaluated: Vec<&Group> = groups.iter().filter(never).collect();
-    let seconds = |text: &str| parse_duration(text).unwrap_or(60.0);
     let scrapes = unscraped.iter().map(|t| seconds(&t.scrape_interval) + seconds(&t.scrape_timeout));
     let takes = scrapes.chain(unevaluated.iter().map(|group| group.interval)).fold(0.0, f64::max);
     let mut words = Vec::new();
     match unscraped.as_slice() {
         [] => {}
-        [one] => words.push(format!("the first scrape of {}", one.name())),
-        many => words.push(format!("the first scrape of {} targets", many.len())),
+        [one] => words.push(format!("a scrape of {}", one.name())),
+        many => words.push(format!("a scrape of {} targets", many.len())),
     }
     match unevaluated.as_slice() {
         [] => {}
@@ -74,8 +80,12 @@ async fn outstanding(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<(St
     Some((words.join(" and "), takes))
 }
 
-/// Has it taken its configuration so lately that it may still look for its targets?
-async fn is_young(prometheus: &Prometheus<'_>) -> bool {
+fn seconds(duration: &str) -> f64 {
+    parse_duration(duration).unwrap_or(60.0)
+}
+
+/// Seconds since Prometheus took its configuration.
+async fn configured_ago(prometheus: &Prometheus<'_>) -> f64 {
     let at = prometheus.configured_at().await.unwrap_or_default();
-    moment::age(&at).is_some_and(|age| age < DISCOVERY + SLACK)
+    moment::age(&at).unwrap_or(f64::INFINITY)
 }

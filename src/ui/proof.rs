@@ -110,18 +110,19 @@ fn headline(checked: &Checked, verbose: bool) -> String {
     words
 }
 
-/// One note in full; several as their number, and what they have in common.
+/// One note in full; several as their numbers, by what they have in common.
 fn note_line(notes: &[&Finding]) -> String {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for note in notes {
+        *kinds.entry(note.what.split(':').next().unwrap_or_default()).or_default() += 1;
+    }
     let text = match notes {
         [one] => format!("{} {}", one.subject, said(one)),
-        many => {
-            let common = many[0].what.split(':').next().unwrap_or_default();
-            let same = many.iter().all(|note| note.what.split(':').next() == Some(common));
-            match same {
-                true => format!("{} {common} (-v tells which and why)", many.len()),
-                false => format!("{} (-v tells them)", count(many.len(), "note")),
-            }
+        _ if kinds.len() <= 2 => {
+            let kinds: Vec<String> = kinds.into_iter().map(|(kind, number)| format!("{number} {kind}")).collect();
+            format!("{} (-v tells which and why)", kinds.join(", "))
         }
+        many => format!("{} (-v tells them)", count(many.len(), "note")),
     };
     format!("{} {text}", sign(Verdict::Note))
 }

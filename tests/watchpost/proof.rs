@@ -133,7 +133,7 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_mend_mends()
         (format!("target:page/{name}:80"), "not in Prometheus's format"),
         (format!("target:gone/{name}:80"), "404"),
         (format!("target:tls/{name}:80"), "TLS"),
-        (format!("target:slow/{name}:82"), "no answer within 1s"),
+        (format!("target:slow/{name}:82"), "no answer within 2s"),
         ("target:postgres/postgres-exporter-orders".into(), "password authentication failed"),
         ("rule:own/NoSuchMetric".into(), "can never fire: it asks for `node_laod1`"),
         ("rule:own/DividesByNothing".into(), "can never fire: it divides by `no_such_divisor`"),

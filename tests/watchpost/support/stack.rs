@@ -33,7 +33,7 @@ impl Stack {
         let grafana =
             if stack == "standard" { format!("  grafana: {{port: {}}}\n", self.grafana) } else { String::new() };
         let text = format!(
-            "name: {}\nstack: {stack}\ncomponents:\n  prometheus: {{port: {}, scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n  alertmanager: {{port: {}}}\n{grafana}{components}{more}",
+            "name: {}\nstack: {stack}\ncomponents:\n  prometheus: {{port: {}, scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n  alertmanager: {{port: {}}}\n{grafana}{components}{more}",
             self.name, self.prometheus, self.alertmanager,
         );
         std::fs::write(self.path().join("watchpost.yaml"), text).expect("written");

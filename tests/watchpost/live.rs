@@ -17,6 +17,8 @@ struct Everything {
     stack: Stack,
     _postgres: Container,
     redis: Container,
+    /// One that ends again and again.
+    restless: Container,
     _network: Network,
 }
 
@@ -40,7 +42,10 @@ impl Everything {
         let more = "secrets: {db: {env: DB_PASSWORD}}\nalerting: {receivers: [{name: oncall, type: webhook, url: \"http://prometheus:9090/-/healthy\"}]}\nprobes: [{url: \"http://prometheus:9090/-/healthy\"}]\n";
         stack.write("standard", &components, more);
         stack.command(&["up", "--yes"]).env("DB_PASSWORD", "sample").run().expect(0);
-        Self { stack, _postgres: postgres, redis, _network: network }
+        let restless = format!("{}-restless", stack.name);
+        let ends = ["--restart", "always", "watchpost-test/busybox:1", "sh", "-c", "sleep 2; exit 1"];
+        let restless = Container::run(&restless, &ends);
+        Self { stack, _postgres: postgres, redis, restless, _network: network }
     }
 
     fn load(&self) {
@@ -126,6 +131,11 @@ fn with_everything_every_rule_evaluates_and_every_panel_shows_something() {
         query.empty.as_ref().is_none_or(|when| !HOLDS_ALWAYS.iter().any(|reason| when.contains(reason)))
     };
     await_data(&everything.stack, known::panel_queries().into_iter().filter(shown).collect());
+    let firing = format!("ALERTS{{alertname=\"ContainerRestarting\", name=\"{}\"}}", everything.restless.0);
+    await_until("the alert about the container that ends again and again", 60, || {
+        let answer = api(&everything.stack, &format!("/api/v1/query?query={}", encoded(&firing)))?;
+        (answer["data"]["result"][0]["metric"]["alertstate"] == "firing").then_some(())
+    });
 }
 
 /// As it comes: no receiver, nothing probed. What is empty says so, and metrics that are absent are declared.

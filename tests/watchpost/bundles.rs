@@ -10,6 +10,7 @@ const EVERYTHING: &str = r#"
 stack: standard
 components:
   prometheus: {external_labels: ["site=x$y"], retention_size: 10GB}
+  node-exporter: {textfile_directory: /srv/metrics}
   pushgateway: true
   postgres-exporter: [{name: orders, host: orders-db, password: {secret: orders_db}, network: shop}]
   redis-exporter: [{name: cache, address: "cache:6379", password: {secret: cache}}, {name: plain, address: "plain:6379"}]

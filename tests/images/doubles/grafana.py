@@ -285,6 +285,10 @@ class Api:
                 lines.append(f'{family}_bucket{{{labels},le="{bound}"}} {sum(1 for each in taken if each <= bound)}\n')
             lines.append(f'{family}_bucket{{{labels},le="+Inf"}} {len(taken)}\n')
             lines.append(f"{family}_sum{{{labels}}} {sum(taken):.6f}\n{family}_count{{{labels}}} {len(taken)}\n")
+        family = "grafana_datasource_request_total"
+        lines.append(f"# HELP {family} A counter for outgoing requests for a data source\n# TYPE {family} counter\n")
+        for (code, name, kind, method), count in sorted(grafana_query.ASKED.items()):
+            lines.append(f'{family}{{code="{code}",datasource="{name}",datasource_type="{kind}",method="{method}"}} {count}\n')
         return "".join(lines)
 
 

@@ -6,6 +6,7 @@ mod courier;
 mod create;
 mod dag;
 mod gate;
+pub mod http;
 mod listener;
 mod locate;
 mod logs;

@@ -21,6 +21,7 @@ mod watch;
 
 pub use apply::{Job, apply};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
+pub use gate::last_lines;
 pub use logs::{LogLine, LogOptions, logs};
 pub use observe::{download, observe, read_secret, salt};
 pub use reach::{Answer, Door, Request, Silence};

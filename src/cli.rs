@@ -3,6 +3,7 @@
 mod catalog;
 mod completions;
 mod context;
+mod dashboards;
 mod down;
 mod help;
 mod init;
@@ -44,6 +45,7 @@ enum Command {
     Status(status::Args),
     Logs(logs::Args),
     Secrets(secrets::Args),
+    Dashboards(dashboards::Args),
     Render(render::Args),
     Catalog(catalog::Args),
     Schema(schema::Args),
@@ -86,6 +88,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Logs(args) => logs::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
+        Command::Dashboards(args) => dashboards::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),

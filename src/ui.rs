@@ -6,6 +6,7 @@ pub mod changes;
 pub mod failure;
 pub mod human;
 pub mod progress;
+pub mod proof;
 pub mod style;
 pub mod table;
 pub mod time;

@@ -6,9 +6,10 @@ use clap::{Arg, ArgAction, CommandFactory};
 
 use super::Cli;
 
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Deploy", &["init", "up", "plan", "down"]),
     ("Look", &["status", "logs", "secrets"]),
+    ("Prove", &["dashboards"]),
     ("Prepare", &["render", "catalog", "schema"]),
     ("This program", &["completions", "version"]),
 ];

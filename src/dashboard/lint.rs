@@ -39,6 +39,8 @@ impl Serialize for Finding {
 pub struct Surroundings {
     /// Uids of the data sources there; empty when they are not known.
     pub sources: BTreeSet<String>,
+    /// Uids of dashboards that Watchpost brings.
+    pub taken: BTreeSet<String>,
     /// Seconds between two scrapes; `None` when that is not known.
     pub scrape_interval: Option<f64>,
     /// Metrics that are there now.
@@ -86,6 +88,15 @@ pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
         return findings;
     }
     let mut subject = Subject { name, text, model: &model, origin: Origin::Own, findings: Vec::new() };
+    if around.taken.contains(uid(&model)) {
+        let error = Error::new(format!("the uid `{}` is that of a dashboard that Watchpost brings", uid(&model)));
+        subject.add(
+            Severity::Error,
+            None,
+            "\"uid\"",
+            error.hint("give it another: Grafana would keep only one of them"),
+        );
+    }
     lint_panels::check(&mut subject, around);
     findings.extend(subject.findings);
     findings.sort_by_key(|finding| finding.severity);

@@ -1,9 +1,9 @@
 //! From Grafana to data in every panel: login, data sources, dashboards, and each query of each panel.
 
+mod data_sources;
 mod empty;
 mod expected;
 mod queries;
-mod sources;
 mod survey;
 mod variables;
 
@@ -13,7 +13,7 @@ use super::report::{Checked, Finding, Link};
 use super::stack::{Deployed, Stack};
 use crate::docker;
 
-pub use expected::{Board, Expected};
+pub use expected::{Board, Expected, scrape_interval, sources};
 pub use survey::{Kept, State, survey};
 
 pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
@@ -26,7 +26,7 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
     };
     let Opened { grafana, sources, finding } = opened;
     let expected = Expected::of(stack.files(service).await);
-    let (mut findings, unusable) = sources::check(stack, service, &grafana, &sources, &expected).await;
+    let (mut findings, unusable) = data_sources::check(stack, service, &grafana, &sources, &expected).await;
     findings.insert(0, finding);
     let kept = match survey(&grafana, &expected).await {
         Ok(kept) => kept,
@@ -91,7 +91,7 @@ async fn stopped(stack: &Stack, deployed: &Deployed, what: String) -> Finding {
     }
     let provisioning = log.iter().any(|line| line.contains("atasource provisioning error"));
     if provisioning {
-        return finding.why(sources::OLD_VOLUME).mend(sources::REPLACE);
+        return finding.why(data_sources::OLD_VOLUME).mend(data_sources::REPLACE);
     }
     finding.mend("watchpost up")
 }

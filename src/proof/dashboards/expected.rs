@@ -71,6 +71,13 @@ pub fn sources(files: &BTreeMap<String, Vec<u8>>) -> Vec<Source> {
     entries.map(source).collect()
 }
 
+/// Seconds between two scrapes, as Grafana is told.
+pub fn scrape_interval(files: &BTreeMap<String, Vec<u8>>) -> Option<f64> {
+    let documents = parsed(files, "provisioning/datasources/");
+    let mut entries = documents.iter().flat_map(|document| document["datasources"].as_array().into_iter().flatten());
+    entries.find_map(|entry| dashboard::time::seconds(entry["jsonData"]["timeInterval"].as_str()?))
+}
+
 fn providers(files: &BTreeMap<String, Vec<u8>>) -> Vec<Provider> {
     let documents = parsed(files, "provisioning/dashboards/");
     let entries = documents.iter().flat_map(|document| document["providers"].as_array().into_iter().flatten());

@@ -1,6 +1,6 @@
 //! Every query of every panel, run; and what each shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -144,16 +144,26 @@ pub(super) fn file(kept: &Kept) -> String {
     kept.expected.as_ref().map_or_else(|| kept.title.clone(), |board| format!("`{}`", board.file))
 }
 
-/// Runs each different query once.
+/// Runs each different query once. A graph that is empty is asked for its value now as well: Grafana's points lie at
+/// whole steps, so that what is younger than one step is in none of them yet.
 async fn run(whole: &Whole<'_>, cases: &[Case<'_>]) -> BTreeMap<Asked, Shown> {
-    let mut different = BTreeMap::new();
+    let mut different = BTreeSet::new();
     for case in cases {
         if let Planned::Run(asked) = &case.planned {
-            different.extend(asked.iter().map(|one| (one.clone(), ())));
+            different.extend(asked.iter().cloned());
         }
     }
-    let all: Vec<Asked> = different.into_keys().collect();
-    let shown = whole.grafana.run(&all, whole.sources).await;
+    let all: Vec<Asked> = different.into_iter().collect();
+    let mut shown = whole.grafana.run(&all, whole.sources).await;
+    let graphs: Vec<usize> =
+        (0..all.len()).filter(|index| shown[*index] == Shown::Nothing && all[*index].range).collect();
+    let now: Vec<Asked> =
+        graphs.iter().map(|index| Asked { instant: true, range: false, ..all[*index].clone() }).collect();
+    for (index, answer) in graphs.into_iter().zip(whole.grafana.run(&now, whole.sources).await) {
+        if answer == Shown::Data {
+            shown[index] = Shown::Data;
+        }
+    }
     all.into_iter().zip(shown).collect()
 }
 

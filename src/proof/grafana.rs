@@ -18,6 +18,11 @@ impl<'a> Grafana<'a> {
         Self { door, user: user.to_owned(), password }
     }
 
+    /// Could the administrator's password be read? Without one, questions are asked as nobody.
+    pub fn has_login(&self) -> bool {
+        self.password.is_some()
+    }
+
     /// Asks as the administrator.
     pub async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
         let request = match &self.password {

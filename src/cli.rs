@@ -3,6 +3,7 @@
 mod catalog;
 mod completions;
 mod context;
+mod dashboards;
 mod doctor;
 mod down;
 mod help;
@@ -49,6 +50,7 @@ enum Command {
     Doctor(doctor::Args),
     Verify(verify::Args),
     Secrets(secrets::Args),
+    Dashboards(dashboards::Args),
     Render(render::Args),
     Catalog(catalog::Args),
     Schema(schema::Args),
@@ -93,6 +95,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
+        Command::Dashboards(args) => dashboards::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),

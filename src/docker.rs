@@ -7,6 +7,7 @@ mod create;
 mod dag;
 mod gate;
 mod host;
+pub mod http;
 mod listener;
 mod locate;
 mod logs;

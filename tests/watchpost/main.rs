@@ -6,6 +6,7 @@ mod bundles;
 mod change;
 mod cli;
 mod content;
+mod dashboards;
 mod deploy;
 mod doctor;
 mod down;

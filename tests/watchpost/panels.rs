@@ -108,6 +108,8 @@ fn dashboards_speak_one_language() {
         let names = json["templating"]["list"].as_array().expect("a list").iter().map(|variable| &variable["name"]);
         let variables: BTreeSet<&str> = names.map(|name| name.as_str().expect("a name")).collect();
         json["panels"].as_array().expect("panels").iter().for_each(|panel| panel_is_complete(&name, json, panel));
+        let selects = variables.contains("instance") || variables.contains("job") || json["title"] == "Overview";
+        assert!(selects, "{name} shows all instances at once");
         let text = json["panels"].to_string();
         for word in text.split('$').skip(1) {
             let word = word.trim_start_matches('{');

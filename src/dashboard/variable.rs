@@ -230,7 +230,7 @@ fn sort(choices: &mut [Choice], order: u64) {
         5 | 6 => choices.sort_by_key(|choice| choice.text.to_lowercase()),
         _ => return,
     }
-    if order % 2 == 0 {
+    if order.is_multiple_of(2) {
         choices.reverse();
     }
 }

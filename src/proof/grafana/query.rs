@@ -196,7 +196,7 @@ mod tests {
             to: 0,
         };
         assert_eq!(asked(3600, "").executed(&source()), "rate(a[40s]) / 10000 > 3600");
-        assert_eq!(asked(604_800, "").executed(&source()), "rate(a[1210s]) / 1200000 > 604800");
+        assert_eq!(asked(604_800, "").executed(&source()), "rate(a[610s]) / 600000 > 604800");
         assert_eq!(asked(3600, "2m").executed(&source()), "rate(a[130s]) / 120000 > 3600");
     }
 

@@ -288,3 +288,6 @@ fn named_source(subject: &mut Subject<'_>, name: &str) {
     let error = Error::new(format!("the data source `{name}` is given by name")).hint(hint);
     subject.add(severity, None, &Value::from(name).to_string(), error);
 }
+
+#[cfg(test)]
+mod tests;

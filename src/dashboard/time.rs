@@ -95,12 +95,33 @@ pub fn spelled(seconds: f64) -> String {
     if seconds.fract() == 0.0 { format!("{seconds:.0}s") } else { format!("{:.0}ms", seconds * 1000.0) }
 }
 
-/// Grafana's resolution: the range over the points, not below the least, in steps that people find round.
+/// Grafana's resolution: the range over the points, in steps that people find round, not below the least.
 pub fn step(range: f64, points: u64, least: f64) -> f64 {
-    const ROUND: [f64; 16] =
-        [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 7200.0];
+    /// Below the first, the second; in seconds.
+    const ROUND: [(f64, f64); 20] = [
+        (1.5, 1.0),
+        (3.5, 2.0),
+        (7.5, 5.0),
+        (12.5, 10.0),
+        (17.5, 15.0),
+        (25.0, 20.0),
+        (45.0, 30.0),
+        (90.0, 60.0),
+        (210.0, 120.0),
+        (450.0, 300.0),
+        (750.0, 600.0),
+        (1050.0, 900.0),
+        (1500.0, 1200.0),
+        (2700.0, 1800.0),
+        (5400.0, 3600.0),
+        (9000.0, 7200.0),
+        (16_200.0, 10_800.0),
+        (32_400.0, 21_600.0),
+        (86_400.0, 43_200.0),
+        (604_800.0, 86_400.0),
+    ];
     let wanted = range / points.max(1) as f64;
-    let round = ROUND.into_iter().find(|step| *step >= wanted).unwrap_or((wanted / 3600.0).ceil() * 3600.0);
+    let round = ROUND.into_iter().find(|(below, _)| wanted < *below).map_or(604_800.0, |(_, step)| step);
     round.max(least)
 }
 

@@ -57,6 +57,10 @@ pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> R
     let broken = |what: String| Finding::broken("grafana", "Grafana", what);
     let stopped = |what: String| async move { Box::new(stopped(stack, deployed, what).await) };
     let Some(grafana) = stack.grafana().await else {
+        if deployed.is_running() {
+            let what = "its login is not known: it was deployed without GF_SECURITY_ADMIN_PASSWORD__FILE";
+            return Err(Box::new(broken(what.into()).mend("watchpost up")));
+        }
         return Err(stopped("it does not run".into()).await);
     };
     let health = match grafana.health().await {

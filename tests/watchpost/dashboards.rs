@@ -278,10 +278,10 @@ fn an_old_volume(stack: &Stack) {
     drop(Command::new("docker").args(["restart", "-t", "1", &container]).output());
     let report = await_until("Grafana does not start", 60, || {
         let report = check(stack, 6);
-        (broken(&report) == ["grafana"]).then_some(report)
+        report.to_string().contains("Datasource provisioning error: data source not found").then_some(report)
     });
+    assert_eq!(broken(&report), ["grafana"]);
     let stopped = finding(&report, "grafana");
-    assert!(stopped.to_string().contains("Datasource provisioning error: data source not found"), "{stopped:#}");
     assert_eq!(stopped["mend"], source["mend"]);
     apply(stack, &stopped);
     check(stack, 0);

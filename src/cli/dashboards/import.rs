@@ -30,6 +30,7 @@ const FOLDER: &str = "./dashboards";
 
 With -o json: {uid, title, file, from, notes, warnings, written}")]
 pub struct Args {
+    /// A file, an address, or a dashboard of grafana.com by its number and, if need be, its revision
     #[arg(value_name = "FILE|URL|gnet:ID[@REV]")]
     from: String,
     /// A data source of your own for one that the dashboard asks for; several may be given

@@ -14,7 +14,7 @@ use crate::ui::table::{Cell, Table};
 /// deployed, and Grafana does not have it. `unmanaged`: made in Grafana, and in no file; `dashboards export` brings it in.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "With -o json: {\"stack\", \"dashboards\": [{uid, title, folder, file, own, state, changes}]}, state one of in-sync, changed, moved, missing, unmanaged"
+    after_help = "With -o json: {\"stack\", \"dashboards\": [{uid, title, folder, file, own, state, changes}]}, state one of in-sync, changed, moved, missing, unreadable, unmanaged"
 )]
 pub struct Args {}
 
@@ -50,7 +50,7 @@ fn state(kept: &Kept) -> Cell {
     let style = match &kept.state {
         State::InSync => GOOD,
         State::Changed { .. } | State::Moved { .. } => CHANGE,
-        State::Missing { .. } => BAD,
+        State::Missing { .. } | State::Unreadable { .. } => BAD,
         State::Unmanaged => DIM,
     };
     Cell::styled(style, kept.state.words())
@@ -62,6 +62,7 @@ fn as_json(kept: &Kept) -> serde_json::Value {
         State::Changed { changes } => ("changed", changes.as_slice()),
         State::Moved { .. } => ("moved", &[][..]),
         State::Missing { .. } => ("missing", &[][..]),
+        State::Unreadable { .. } => ("unreadable", &[][..]),
         State::Unmanaged => ("unmanaged", &[][..]),
     };
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();

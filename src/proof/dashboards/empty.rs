@@ -104,10 +104,14 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The first variable of the query that nothing can be chosen for.
+    /// The first variable of the query that nothing can be chosen for, or that the dashboard does not have.
     fn by_variable(&self, case: &Case<'_>) -> Option<Why> {
-        let used = case.resolved.scope.fill(case.query.expr).used;
-        let name = used.iter().find(|name| case.resolved.empty.contains_key(*name))?;
+        let filled = case.resolved.scope.fill(case.query.expr);
+        if let Some(unknown) = filled.unknown.first() {
+            let what = format!("it uses `${unknown}`, which is no variable of the dashboard");
+            return Some(Why::broken(what, place(case)));
+        }
+        let name = filled.used.iter().find(|name| case.resolved.empty.contains_key(*name))?;
         Some(self.variable(case, name, 0))
     }
 
@@ -121,8 +125,9 @@ impl<'a> Explainer<'a> {
         let why = match cause {
             Cause::Follows(before) if depth < 8 => {
                 let inner = self.variable(case, before, depth + 1);
-                let first = inner.what.clone();
-                return Why { what, ..inner }.and(first);
+                let mut why = vec![format!("it asks with another, and {}", inner.what)];
+                why.extend(inner.why.iter().cloned());
+                return Why { what, why, ..inner };
             }
             Cause::Follows(before) => Why::broken(what, place).and(format!("it asks with `{before}`, which is empty")),
             Cause::NoChoices => Why::broken(what, place).and("there is nothing to choose from"),
@@ -177,6 +182,10 @@ impl<'a> Explainer<'a> {
     }
 
     fn absent(&self, selector: &Selector, place: &str) -> Why {
+        // Prometheus makes these itself with every scrape.
+        if selector.metric == "up" || selector.metric.starts_with("scrape_") {
+            return Why::note("nothing was scraped yet");
+        }
         match absence::explain(selector, self.facts) {
             Absence::TargetDown(id) => down(&id, &format!("{} is absent", selector.metric)),
             Absence::Expected(why) => Why::note(format!("{} is absent: {why}", selector.metric)),

@@ -60,8 +60,20 @@ pub async fn check(whole: &Whole<'_>, kept: &[Kept]) -> (usize, Vec<Finding>) {
     }
     let shown = run(whole, &cases).await;
     let explainer = Explainer::new(whole);
-    let findings = join_all(cases.iter().map(|case| finding(whole, &explainer, case, &shown))).await;
+    let mut findings = join_all(cases.iter().map(|case| finding(whole, &explainer, case, &shown))).await;
+    findings.extend(deployed.iter().flat_map(|kept| from_library(kept)));
     (cases.len(), findings)
+}
+
+/// Panels whose queries are in Grafana's library rather than in the dashboard.
+fn from_library(kept: &Kept) -> Vec<Finding> {
+    let panels = panel::panels(model(kept));
+    let elsewhere = panels.iter().filter(|panel| panel.model["libraryPanel"].is_object() && panel.queries().is_empty());
+    let finding = |panel: &panel::Panel<'_>| {
+        let (id, subject) = (format!("panel:{}/{}", kept.uid, panel.id), format!("{} / {}", kept.title, panel.name()));
+        Finding::not_checked(id, subject, "its queries are in Grafana's library, not in the dashboard's file")
+    };
+    elsewhere.map(finding).collect()
 }
 
 /// Grafana's own where it is classic JSON: that is what people see.

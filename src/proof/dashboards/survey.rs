@@ -37,6 +37,10 @@ pub enum State {
     Missing {
         why: Option<String>,
     },
+    /// Grafana does not hand it out: saved in a newer schema, for one.
+    Unreadable {
+        why: String,
+    },
     /// In Grafana, and in no file.
     Unmanaged,
 }
@@ -49,6 +53,7 @@ impl State {
             Self::Changed { .. } => "changed in the UI",
             Self::Moved { .. } => "in another folder",
             Self::Missing { .. } => "missing",
+            Self::Unreadable { .. } => "cannot be read",
             Self::Unmanaged => "unmanaged",
         }
     }
@@ -60,8 +65,7 @@ impl State {
 pub async fn survey(grafana: &Grafana<'_>, expected: &Expected) -> Result<Vec<Kept>, Refusal> {
     let hits = grafana.search();
     let boards = join_all(expected.boards.iter().map(|board| one(grafana, board)));
-    let (hits, boards) = tokio::join!(hits, boards);
-    let mut kept: Vec<Kept> = boards.into_iter().collect::<Result<_, _>>()?;
+    let (hits, mut kept) = tokio::join!(hits, boards);
     for hit in hits? {
         let known = kept.iter_mut().find(|kept| kept.uid == hit.uid || is_unnamed(kept, &hit.title));
         match known {
@@ -91,14 +95,18 @@ fn is_unnamed(kept: &Kept, title: &str) -> bool {
     kept.uid.is_empty() && kept.held.is_none() && kept.title == title
 }
 
-async fn one(grafana: &Grafana<'_>, board: &Board) -> Result<Kept, Refusal> {
-    let held = if board.uid.is_empty() { None } else { grafana.dashboard(&board.uid).await? };
-    let state = match &held {
-        None => State::Missing { why: board.refused.clone() },
-        Some(held) => compared(board, held),
+async fn one(grafana: &Grafana<'_>, board: &Board) -> Kept {
+    let answer = if board.uid.is_empty() { Ok(None) } else { grafana.dashboard(&board.uid).await };
+    let (held, state) = match answer {
+        Err(refusal) => (None, State::Unreadable { why: refusal.said }),
+        Ok(None) => (None, State::Missing { why: board.refused.clone() }),
+        Ok(Some(held)) => {
+            let state = compared(board, &held);
+            (Some(held), state)
+        }
     };
     let (uid, title, folder) = (board.uid.clone(), board.title.clone(), board.folder.clone());
-    Ok(Kept { uid, title, folder, expected: Some(board.clone()), held, state })
+    Kept { uid, title, folder, expected: Some(board.clone()), held, state }
 }
 
 fn compared(board: &Board, held: &Held) -> State {
@@ -127,6 +135,9 @@ pub fn finding(stack: &Stack, kept: &Kept) -> Finding {
     let restart = format!("{} restart {container}", docker_command(stack));
     match &kept.state {
         State::InSync | State::Unmanaged => Finding::ok(id, subject),
+        State::Unreadable { why } => {
+            Finding::broken(id, subject, "Grafana does not hand it out as it was deployed").why(why).mend(restart)
+        }
         State::Missing { why: Some(why) } => Finding::broken(id, subject, "Grafana does not have it")
             .why(why)
             .mend(format!("watchpost dashboards lint {file}")),

@@ -1,8 +1,11 @@
 //! Queries of panels, run as Grafana runs them: many in one request, or one by one through the proxy of old versions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::{DataSource, Grafana, refusal};
@@ -102,17 +105,15 @@ impl Grafana<'_> {
             return join_all(asked.iter().map(|one| self.by_proxy(one, sources))).await;
         }
         let answer = self.post(asked).await;
-        if let Ok(results) = &answer
-            && results.is_object()
-        {
-            return (0..asked.len()).map(|index| shown(&results[name(index)])).collect();
+        if let Ok(results) = &answer {
+            return (0..asked.len()).map(|index| shown(results.get(&name(index)))).collect();
         }
         match (asked, answer) {
             ([_], Err(words)) => vec![Shown::Refused(words)],
             // One that cannot be read spoils the whole request: each by itself shows which.
             _ => {
                 join_all(asked.iter().map(async |one| match self.post(&[*one]).await {
-                    Ok(results) => shown(&results[name(0)]),
+                    Ok(results) => shown(results.get(&name(0))),
                     Err(words) => Shown::Refused(words),
                 }))
                 .await
@@ -121,18 +122,19 @@ impl Grafana<'_> {
     }
 
     /// The `results` of one request; they come with a status of 400 as soon as one query fails.
-    async fn post(&self, asked: &[&Asked]) -> Result<Value, String> {
+    async fn post(&self, asked: &[&Asked]) -> Result<BTreeMap<String, Ran>, String> {
         let (from, to) = asked.first().map_or((0, 0), |one| (one.from, one.to));
         let moment = |ago: u64| if ago == 0 { "now".to_owned() } else { format!("now-{ago}s") };
         let queries: Vec<Value> = asked.iter().enumerate().map(|(index, one)| one.as_json(&name(index))).collect();
         let body = json!({"queries": queries, "from": moment(from), "to": moment(to)}).to_string();
         let request = self.with_login(Request::post("/api/ds/query", "application/json", body));
         let answer = self.door.ask_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
-        let parsed: Option<Value> = serde_json::from_str(&answer.body).ok();
-        match parsed {
-            Some(body) if body["results"].is_object() => Ok(body["results"].clone()),
-            _ => Err(refusal(&answer).said),
+        #[derive(Deserialize)]
+        struct Body {
+            results: BTreeMap<String, Ran>,
         }
+        let body: Result<Body, _> = serde_json::from_str(&answer.body);
+        body.map(|body| body.results).map_err(|_| refusal(&answer).said)
     }
 
     async fn by_proxy(&self, asked: &Asked, sources: &[DataSource]) -> Shown {
@@ -159,17 +161,60 @@ fn name(index: usize) -> String {
     format!("q{index}")
 }
 
-/// A result shows data when one of its frames has a value; an empty one has a frame without fields.
-fn shown(result: &Value) -> Shown {
-    if let Some(words) = result["error"].as_str() {
-        return Shown::Refused(words.to_owned());
+/// What came of one query. Of its values only that there are any is kept: they may be many.
+#[derive(Deserialize)]
+struct Ran {
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    frames: Vec<Frame>,
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Deserialize, Default)]
+struct Data {
+    #[serde(default)]
+    values: Vec<Filled>,
+}
+
+/// Has a column any value?
+struct Filled(bool);
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Column;
+        impl<'de> Visitor<'de> for Column {
+            type Value = Filled;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a column of values")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Filled, A::Error> {
+                let mut any = false;
+                while values.next_element::<IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(Filled(any))
+            }
+        }
+        deserializer.deserialize_seq(Column)
     }
-    let frames = result["frames"].as_array().into_iter().flatten();
-    let filled = |frame: &Value| {
-        let columns = frame["data"]["values"].as_array();
-        columns.is_some_and(|columns| columns.iter().any(|column| column.as_array().is_some_and(|all| !all.is_empty())))
-    };
-    if frames.clone().any(filled) { Shown::Data } else { Shown::Nothing }
+}
+
+/// A result shows data when one of its frames has a value; an empty one has a frame without fields.
+fn shown(result: Option<&Ran>) -> Shown {
+    let Some(result) = result else { return Shown::Nothing };
+    if let Some(words) = &result.error {
+        return Shown::Refused(words.clone());
+    }
+    let filled = |frame: &Frame| frame.data.values.iter().any(|column| column.0);
+    if result.frames.iter().any(filled) { Shown::Data } else { Shown::Nothing }
 }
 
 #[cfg(test)]
@@ -196,16 +241,17 @@ mod tests {
             to: 0,
         };
         assert_eq!(asked(3600, "").executed(&source()), "rate(a[40s]) / 10000 > 3600");
-        assert_eq!(asked(604_800, "").executed(&source()), "rate(a[1210s]) / 1200000 > 604800");
+        assert_eq!(asked(604_800, "").executed(&source()), "rate(a[610s]) / 600000 > 604800");
         assert_eq!(asked(3600, "2m").executed(&source()), "rate(a[130s]) / 120000 > 3600");
     }
 
     #[test]
     fn an_empty_frame_is_no_data_and_an_error_is_told() {
         let with = |values: Value| json!({"frames": [{"schema": {"fields": []}, "data": {"values": values}}]});
-        assert_eq!(shown(&with(json!([]))), Shown::Nothing);
-        assert_eq!(shown(&with(json!([[], []]))), Shown::Nothing);
-        assert_eq!(shown(&with(json!([[1], [null]]))), Shown::Data);
-        assert_eq!(shown(&json!({"error": "bad_data: no"})), Shown::Refused("bad_data: no".into()));
+        let of = |result: Value| shown(serde_json::from_value(result).ok().as_ref());
+        assert_eq!(of(with(json!([]))), Shown::Nothing);
+        assert_eq!(of(with(json!([[], []]))), Shown::Nothing);
+        assert_eq!(of(with(json!([[1], [null]]))), Shown::Data);
+        assert_eq!(of(json!({"error": "bad_data: no"})), Shown::Refused("bad_data: no".into()));
     }
 }

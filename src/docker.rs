@@ -16,6 +16,7 @@ mod remove;
 mod restore;
 mod status;
 mod store;
+mod undo;
 mod watch;
 
 pub use apply::{Job, apply};

@@ -7,7 +7,7 @@ use super::session::{self, Draft};
 use super::{block_on, or_interrupt};
 use crate::compose::values::Port;
 use crate::docker::{self, Client, Job};
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::plan::operation::Action;
 use crate::ui::changes::{self, Detail};
 use crate::ui::human::{count, took};
@@ -43,7 +43,7 @@ pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
         let agreed = agree(context, &prepared, &client, &draft).await?;
         Ok((client, draft, agreed))
     });
-    let (client, mut draft, agreed) = agreed.await?;
+    let (client, draft, agreed) = agreed.await?;
     if draft.plan.operations.is_empty() {
         return nothing_to_do(context, &prepared, &draft);
     }
@@ -52,11 +52,19 @@ pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if context.ui.interactive && !context.global.yes {
-        // The question may have stood for long: what is done now is for the host as it is now.
-        draft = or_interrupt(session::draft(&client, &prepared)).await?;
+        or_interrupt(unmoved(&client, &prepared, &draft)).await?;
     }
     apply(context, &prepared, &client, &draft).await?;
     finished(context, &prepared, &draft, began)
+}
+
+/// The question may have stood for long: what was agreed to must still be what there is to do.
+async fn unmoved(client: &Client, prepared: &Prepared, agreed: &Draft) -> Result<()> {
+    if session::draft(client, prepared).await?.plan == agreed.plan {
+        return Ok(());
+    }
+    Err(Error::new("the Docker host changed while the question stood; nothing was done")
+        .hint("run `watchpost up` again to see what there is to do now"))
 }
 
 /// Shows the plan and asks. Without a question to ask, agreed is what `--yes` or the missing terminal says.

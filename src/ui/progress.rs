@@ -61,9 +61,10 @@ fn service_state(event: &Event) -> Option<(&str, String)> {
             (service, format!("{}  {:>10}", paint(GOOD, "✓ ready"), super::human::took(*took)))
         }
         Event::ServiceFailed { service, cause, .. } => (service, paint(BAD, format!("✗ {cause}"))),
-        Event::ServiceRestored { service, image } => {
+        Event::ServiceRestored { service, image, ready } => {
             let tag = image.rsplit_once(':').map_or(image.as_str(), |(_, tag)| tag);
-            (service, format!("{} {tag} is back, ready", paint(GOOD, "✓")))
+            let state = if *ready { "is back, ready" } else { "is running again" };
+            (service, format!("{} {tag} {state}", paint(GOOD, "✓")))
         }
         Event::ServiceRemoved { service } => (service, paint(CHANGE, "- removed")),
         _ => return None,

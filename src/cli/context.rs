@@ -9,7 +9,7 @@ use super::own;
 use crate::catalog::Catalog;
 use crate::catalog::answer::parse_duration;
 use crate::error::{Error, Result};
-use crate::render::{self, Bundle, OwnFiles};
+use crate::render::{self, Bundle};
 use crate::spec::{self, DEFAULT_STACK, Spec};
 use crate::ui::{Ui, Verbosity};
 
@@ -155,10 +155,7 @@ impl Context {
         let catalog = self.catalog(Some(&spec))?;
         spec.without(&choice.without, catalog.components.keys().map(String::as_str))?;
         let base = self.base();
-        let own = OwnFiles {
-            rules: own::read(&base, &spec.rules, &["yml", "yaml"], "rules")?,
-            dashboards: own::read(&base, &spec.dashboards, &["json"], "dashboards")?,
-        };
+        let own = own::load(&base, &spec, &catalog)?;
         let resolved = render::resolve(&spec, &catalog, own)?;
         let bundle = render::render(&resolved)?;
         Ok(Prepared { stack: spec.stack.clone(), host: self.global.host.clone().or(spec.host), base, bundle })

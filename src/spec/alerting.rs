@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::types::Answers;
 use crate::yaml::Node;
 
+/// The receiver of alerts that go to nobody; always there, and no receiver of the spec is named like it.
+pub const NOBODY: &str = "nobody";
+
 #[derive(Debug, Clone, Default)]
 pub struct Alerting {
     pub receivers: Vec<Receiver>,

@@ -4,6 +4,8 @@ mod catalog;
 mod completions;
 mod context;
 mod down;
+#[cfg(test)]
+mod examples;
 mod help;
 mod init;
 mod logs;

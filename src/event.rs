@@ -69,6 +69,8 @@ pub enum Event {
     Warning {
         text: String,
     },
+    /// Ctrl-C: what was begun is ended or undone.
+    Interrupted,
     /// The proof waits: `the first scrape of 3 targets`.
     ProofWaiting {
         what: String,

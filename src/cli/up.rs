@@ -45,7 +45,7 @@ pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
     });
     let (client, draft, agreed) = agreed.await?;
     if draft.plan.operations.is_empty() {
-        return nothing_to_do(context, &prepared, &draft);
+        return nothing_to_do(context, &prepared, &client, &draft);
     }
     if !agreed {
         context.ui.say("Nothing was changed.");
@@ -55,7 +55,7 @@ pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
         or_interrupt(unmoved(&client, &prepared, &draft)).await?;
     }
     apply(context, &prepared, &client, &draft).await?;
-    finished(context, &prepared, &draft, began)
+    finished(context, &prepared, &client, &draft, began)
 }
 
 /// The question may have stood for long: what was agreed to must still be what there is to do.
@@ -128,20 +128,20 @@ async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &
     docker::apply(client, &job, &|event| progress.event(event), interrupted).await
 }
 
-fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft) -> Result<Exit> {
+fn nothing_to_do(context: &Context, prepared: &Prepared, client: &Client, draft: &Draft) -> Result<Exit> {
     let services = draft.plan.unchanged.len();
     if context.ui.json {
-        context
-            .ui
-            .json_line(&json!({"event": "done", "changed": 0, "unchanged": services, "pages": pages(prepared)}))?;
+        context.ui.json_line(
+            &json!({"event": "done", "changed": 0, "unchanged": services, "pages": pages(context, prepared, client)}),
+        )?;
         return Ok(Exit::Done);
     }
     context.ui.say(&format!("{} · nothing to do, {} ready.", prepared.bundle.compose.name, count(services, "service")));
     Ok(Exit::Done)
 }
 
-fn finished(context: &Context, prepared: &Prepared, draft: &Draft, began: Instant) -> Result<Exit> {
-    let pages = pages(prepared);
+fn finished(context: &Context, prepared: &Prepared, client: &Client, draft: &Draft, began: Instant) -> Result<Exit> {
+    let pages = pages(context, prepared, client);
     if context.ui.json {
         let (changed, unchanged) = (draft.plan.operations.len(), draft.plan.unchanged.len());
         context.ui.json_line(&json!({"event": "done", "changed": changed, "unchanged": unchanged, "pages": pages}))?;
@@ -167,7 +167,7 @@ struct PageAddress {
     note: String,
 }
 
-fn pages(prepared: &Prepared) -> Vec<PageAddress> {
+fn pages(context: &Context, prepared: &Prepared, client: &Client) -> Vec<PageAddress> {
     let mut pages = Vec::new();
     for service in prepared.bundle.compose.services.values() {
         let Some(extension) = &service.extension else { continue };
@@ -176,12 +176,17 @@ fn pages(prepared: &Prepared) -> Vec<PageAddress> {
         for port in ports.filter(|port| port.container == page.port) {
             pages.push(PageAddress {
                 title: extension.title.clone(),
-                address: format!("http://{}:{}{}", port.ip, port.host, page.path),
-                note: page.note.clone().unwrap_or_default(),
+                address: format!("http://{}:{}{}", client.engine.openable(&port.ip), port.host, page.path),
+                note: noted(page.note.as_deref().unwrap_or_default(), context),
             });
         }
     }
     // Grafana first: it is what people open.
     pages.sort_by_key(|page| page.note.is_empty());
     pages
+}
+
+/// A page's note. A command of ours stands at its end, and needs the flags that lead to this stack.
+fn noted(note: &str, context: &Context) -> String {
+    if note.contains("watchpost ") { format!("{note}{}", context.same_stack()) } else { note.to_owned() }
 }

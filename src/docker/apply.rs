@@ -104,6 +104,7 @@ impl<'a> Run<'a> {
             outcome = &mut work => return outcome,
             () = cancelled => {}
         }
+        (self.sink)(Event::Interrupted);
         self.stop();
         drop(work.await);
         Err(Error::interrupted())

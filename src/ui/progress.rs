@@ -11,6 +11,9 @@ use super::style::{BAD, CHANGE, DIM, GOOD, paint};
 use crate::event::Event;
 use bars::Bars;
 
+/// Said when a run is interrupted and what it began comes to an end.
+const STOPPING: &str = "interrupted: putting back what was there";
+
 /// Consumes events; what it shows depends on what `Ui` found.
 pub struct Progress<'a> {
     ui: &'a Ui,

@@ -15,6 +15,15 @@ fn status(session: &rexpect::session::PtySession) -> Option<i32> {
     }
 }
 
+/// What a terminal of 80 columns shows after all this was written to it.
+fn screen(written: &str) -> String {
+    let terminal = indicatif::InMemoryTerm::new(40, 80);
+    // What comes from the pseudo-terminal has one character a byte.
+    let bytes: Vec<u8> = written.chars().map(|byte| byte as u8).collect();
+    indicatif::TermLike::write_str(&terminal, &String::from_utf8_lossy(&bytes)).expect("shown");
+    terminal.contents()
+}
+
 #[test]
 fn up_asks_and_a_no_changes_nothing() {
     let stack = Stack::new("minimal", "");
@@ -56,9 +65,15 @@ fn ctrl_c_at_the_question_ends_with_130_and_nothing_is_changed() {
 fn after_ctrl_c_in_the_middle_the_next_up_converges() {
     let stack = Stack::new("minimal", "");
     let mut session = on_terminal(stack.command(&["up", "--yes"]));
-    session.exp_string("prometheus").expect("it has begun");
+    let begun = session.exp_string("starting").expect("it has begun");
     session.send_control(CTRL_C).expect("sent");
     let rest = session.exp_eof().expect("the end");
+    let shown = screen(&format!("{begun}starting{rest}"));
+    let (before, after) = shown.split_once("interrupted").unwrap_or_else(|| panic!("not told:\n{shown}"));
+    for (part, service) in [before, after].iter().flat_map(|part| [(part, "prometheus"), (part, "alertmanager")]) {
+        let lines = part.lines().filter(|line| line.trim_start().starts_with(service)).count();
+        assert!(lines <= 1, "{service} stands {lines} times:\n{shown}");
+    }
     assert!(rest.contains("\u{1b}[?25h"), "the cursor is shown again: {rest:?}");
     assert_eq!(status(&session), Some(130));
     stack.up();

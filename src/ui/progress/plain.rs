@@ -28,6 +28,7 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::ServiceRestored { service, image, .. } => format!("{service}: {image} is running again"),
         Event::ServiceRemoved { service } => format!("{service}: removed"),
         Event::Removed { what, name } => format!("{what} {name} removed"),
+        Event::Interrupted => super::STOPPING.into(),
         Event::Warning { text } => format!("{}: {text}", paint(WARNING, "warning")),
         _ => return None,
     })

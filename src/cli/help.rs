@@ -70,7 +70,7 @@ fn in_full(command: clap::Command) -> clap::Command {
 }
 
 /// Breaks each line of `text` at spaces, so that it fits into `width` columns.
-pub fn wrap(text: &str, width: usize) -> String {
+fn wrap(text: &str, width: usize) -> String {
     let mut wrapped = String::new();
     for line in text.lines() {
         let mut column = 0;

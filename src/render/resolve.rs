@@ -249,7 +249,7 @@ fn check(spec: &Spec, resolved: &Resolved<'_>) -> Result<()> {
             continue;
         }
         let error = Error::new(format!("`{key}` need the component `{component}`, which this stack does not have"))
-            .hint(format!("put `{component}` back, or take `{key}:` out of the spec"));
+            .hint(format!("add `{component}: true` under `components:`, or take `{key}:` out"));
         errors.push(match spec.source.as_ref().and_then(|source| source.key(key)) {
             Some(key) => error.at(key.location()),
             None => error,

@@ -77,7 +77,7 @@ fn a_failed_deploy_leaves_nothing_new_and_brings_back_what_it_removed() {
     stack.edit(&format!("  pushgateway: {{port: {gateway}}}\n"), "");
     stack.edit(&format!("port: {}", stack.prometheus), &format!("port: {gateway}"));
     let output = stack.run(&["up", "--yes", "--catalog", overlay.to_str().expect("UTF-8")]).expect(3);
-    output.says("`sick`").says("the previous version is running again");
+    output.says("`sick`").says("pushgateway: prom/pushgateway:v1.11.2 is back, ready").says("is running again");
     assert_eq!(stack.containers(), before, "the old containers are there again, and nothing else");
     for (service, id) in before {
         let container = inspect(&id);

@@ -3,11 +3,11 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::super::context::Context;
-use super::super::help::wrap;
 use crate::catalog::describe::{ComponentDescription, Description};
 use crate::catalog::question::{Kind, Question};
 use crate::catalog::{ReceiverKind, StackManifest};
 use crate::error::{Exit, Result};
+use crate::ui::human::hanging;
 use crate::ui::style::{DIM, STRONG, paint};
 
 /// Show a component, stack or kind of receiver, with its settings
@@ -108,14 +108,6 @@ fn settings(questions: &[Question], width: Option<usize>) -> String {
 
 fn titled(title: &str, description: &str, width: Option<usize>) -> String {
     format!("{}  {}\n", paint(STRONG, title), hanging(description, title.chars().count() + 2, width))
-}
-
-/// The text broken at spaces, so that with an indent of `indent` on every line but the first it fits.
-fn hanging(text: &str, indent: usize, width: Option<usize>) -> String {
-    match width {
-        Some(width) => wrap(text, width.saturating_sub(indent).max(20)).replace('\n', &format!("\n{:indent$}", "")),
-        None => text.to_owned(),
-    }
 }
 
 /// Type, bounds and default: `whole number 1 to 65535, default 9090`.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::super::context::{Choice, Context, quoted};
 use super::super::{block_on, or_interrupt, up};
 use super::Args;
@@ -87,6 +89,8 @@ impl Closing<'_> {
     fn one_line(&self, flags: &str) -> Result<String> {
         let defaults = wizard::run(&mut Scripted::defaults(), self.catalog, &Surroundings::default())?;
         let defaults = defaults.unwrap_or_default();
+        // A door that stayed closed is closed by default.
+        let closed = |key: &str, value: &Value| key.starts_with("more.") && value == &Value::Bool(false);
         let by_flag = |key: &str| self.context.global.host.is_some() && [WHERE, HOST].contains(&key);
         let said: Vec<String> = self
             .answers
@@ -94,6 +98,7 @@ impl Closing<'_> {
             .filter(|(key, value)| {
                 key.as_str() != wizard::OVERWRITE
                     && !by_flag(key)
+                    && !closed(key, value)
                     && defaults.get(*key) != Some(value)
                     && value.as_str() != Some("")
             })

@@ -17,6 +17,7 @@ mod secrets;
 mod session;
 mod status;
 mod up;
+mod verify;
 mod version;
 
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Down(down::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Verify(verify::Args),
     Secrets(secrets::Args),
     Render(render::Args),
     Catalog(catalog::Args),
@@ -86,6 +88,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Down(args) => down::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

@@ -130,6 +130,6 @@ impl Closing<'_> {
         // The spec has it now, and what is in the present folder may be elsewhere from the spec's.
         global.catalog.clear();
         let context = Context { ui: ui.clone(), global };
-        block_on(up::deploy(&Choice::default(), &context))
+        block_on(up::deploy(&Choice::default(), true, &context))
     }
 }

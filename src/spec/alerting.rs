@@ -44,3 +44,10 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat_interval: Option<String>,
 }
+
+impl Route {
+    /// Asks by name for an alert that is news to nobody else; such a route comes before all others.
+    pub fn asks_for_a_quiet_one(&self) -> bool {
+        self.matches.get("alertname").is_some_and(|name| matches!(name.as_str(), "Watchdog" | "InfoInhibitor"))
+    }
+}

@@ -68,7 +68,8 @@ impl Reader {
             }
         }
         let end = routes.iter().position(|(route, _)| route.matches.is_empty() && !route.goes_on);
-        for (_, place) in end.map(|end| &routes[end + 1..]).unwrap_or_default() {
+        let rest = end.map(|end| &routes[end + 1..]).unwrap_or_default();
+        for (_, place) in rest.iter().filter(|(route, _)| !route.asks_for_a_quiet_one()) {
             self.errors.push(
                 place
                     .error("no alert comes to this route")

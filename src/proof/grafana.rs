@@ -115,6 +115,11 @@ impl<'a> Grafana<'a> {
         request.header("Authorization", format!("Basic {login}"))
     }
 
+    /// Could the administrator's password be read? Without one, questions are asked as nobody.
+    pub fn has_login(&self) -> bool {
+        self.password.is_some()
+    }
+
     /// Asks as the administrator.
     pub async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
         self.door.ask(&self.with_login(request)).await.map_err(Refusal::silence)

@@ -9,7 +9,9 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::prometheus::{Alert, Target};
 use super::stack::Stack;
-use crate::docker::{self, Client, ServiceStatus};
+use crate::docker::{self, Client};
+
+pub use crate::docker::ServiceStatus;
 
 /// One moment. As JSON, with the stack's name, a line of `status --watch -o json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -10,6 +10,8 @@ use crate::proof::Verdict;
 use crate::proof::doctor::Diagnosis;
 use crate::proof::report::Finding;
 
+/// Where reasons and mends begin.
+const BELOW: usize = 6;
 /// Narrower than this, lines are broken no further.
 const NARROWEST: usize = 40;
 
@@ -52,12 +54,13 @@ fn one(text: &mut String, finding: &Finding, column: usize, width: Option<usize>
     for line in lines.iter().skip(1) {
         let _ = writeln!(text, "{margin}{line}");
     }
-    for line in finding.why.iter().flat_map(|why| wrapped(why, width, indent)) {
-        let _ = writeln!(text, "{margin}{}", paint(DIM, line));
-    }
-    if let Some(mend) = &finding.mend {
-        for line in wrapped(&format!("mend: {mend}"), width, indent) {
-            let _ = writeln!(text, "{margin}{line}");
+    let why = if finding.verdict == Verdict::Ok { "" } else { "why: " };
+    let below = finding.why.iter().map(|text| (DIM, format!("{why}{text}")));
+    let mend = finding.mend.iter().map(|text| (Style::new(), format!("mend: {text}")));
+    for (style, paragraph) in below.chain(mend) {
+        for (at, line) in wrapped(&paragraph, width, BELOW + 2).iter().enumerate() {
+            let indent = if at == 0 { BELOW } else { BELOW + 2 };
+            let _ = writeln!(text, "{:indent$}{}", "", paint(style, line));
         }
     }
 }
@@ -117,9 +120,8 @@ mod tests {
           – clock   not checked: no way
         Storage
           ✗ disk    30 days of data need 88 GB, and 50 GB are there
-                    20,000 samples/s at 1.7 bytes
-                    mend: watchpost up --set
-                    prometheus.retention=13d
+              why: 20,000 samples/s at 1.7 bytes
+              mend: watchpost up --set prometheus.retention=13d
           ! memory  tight
 
         1 trap is sprung, 1 thing worth knowing.

@@ -8,10 +8,9 @@ use anstyle::Style;
 use super::human::{age, count};
 use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
 use super::table::{Cell, Table};
-use crate::docker::ServiceStatus;
 use crate::moment;
 use crate::plan::observed::{Health, State};
-use crate::proof::live::{Firing, Live};
+use crate::proof::live::{Firing, Live, ServiceStatus};
 
 /// State and health in one word or two.
 pub fn state(service: &ServiceStatus) -> Cell {

@@ -90,6 +90,20 @@ fn a_host_is_examined_before_anything_is_deployed() {
     assert!(stack.containers().is_empty(), "nothing was deployed by looking");
 }
 
+/// The real proof against the schema that is printed, and beside it the JUnit file.
+#[track_caller]
+fn proof_is_as_documented(stack: &Stack) {
+    let schema = stack.run(&["schema", "proof"]).expect(0).json();
+    let report = stack.run(&["verify", "-o", "json", "--junit", "proof.xml"]).json();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let wrong: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}\n{report:#}");
+    let junit = std::fs::read_to_string(stack.path().join("proof.xml")).expect("written");
+    let links = report["links"].as_array().expect("links");
+    let count: usize = links.iter().map(|link| link["findings"].as_array().map_or(0, Vec::len)).sum();
+    assert!(count > 10 && junit.matches("<testcase ").count() == count, "{count} findings\n{junit}");
+}
+
 #[test]
 fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
     let stack = Stack::new("standard", "");
@@ -121,6 +135,8 @@ fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
     is(&diagnosis, "reload:alertmanager", "ok");
     assert_eq!(text(&is(&diagnosis, "watchdog", "ok"), "what"), "goes to heartbeat");
     assert_eq!(text(&is(&diagnosis, "receiver:chat", "note"), "mend"), "watchpost alerts test chat");
+
+    proof_is_as_documented(&stack);
 
     // Grafana's volume has another password.
     let other = "echo another-password | grafana cli admin reset-admin-password --password-from-stdin";

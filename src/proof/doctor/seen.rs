@@ -287,6 +287,9 @@ async fn grafana((stack, service): (&Stack, &str)) -> Asked<GrafanaSeen> {
 
 async fn sources(grafana: &crate::proof::grafana::Grafana<'_>) -> Result<Vec<Source>, Refused> {
     let other = |refusal: crate::proof::api::Refusal| Refused::Other(refusal.to_string());
+    if !grafana.has_login() {
+        return Err(Refused::Other("its password cannot be read from the container".into()));
+    }
     let answer = grafana.ask(Request::get("/api/datasources")).await.map_err(other)?;
     match answer.status {
         200 => json(&answer.body).map_err(other),

@@ -54,13 +54,13 @@ fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String
     let rate = prometheus.rate.filter(|rate| *rate > 0.0);
     let rate = rate.ok_or("how fast samples come shows after a few scrapes")?;
     let deployed = seen.service(&prometheus.service);
-    let folder = deployed.and_then(|deployed| deployed.details.mounts.get("/prometheus"));
-    let folder = folder.ok_or("its data is not in a volume")?;
+    let flag = |name: &str| prometheus.flags.get(name).map(String::as_str).unwrap_or_default();
+    let folder = deployed.and_then(|deployed| deployed.details.mounts.get(flag("storage.tsdb.path")));
+    let folder = folder.ok_or("its data is in no volume")?;
     let free = of_folder(prometheus.free.as_ref()?, folder).ok_or("node-exporter does not see the volume's disk")?;
     let chunks = sum(metrics, "prometheus_tsdb_compaction_chunk_size_bytes_sum")
         .zip(sum(metrics, "prometheus_tsdb_compaction_chunk_samples_sum"))
         .filter(|(_, samples)| *samples > 0.0);
-    let flag = |name: &str| prometheus.flags.get(name).map(String::as_str).unwrap_or_default();
     let head = ["prometheus_tsdb_wal_storage_size_bytes", "prometheus_tsdb_head_chunks_storage_size_bytes"];
     let head: f64 = head.iter().filter_map(|metric| sum(metrics, metric)).sum();
     Ok(Disk {

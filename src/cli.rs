@@ -6,6 +6,8 @@ mod context;
 mod dashboards;
 mod doctor;
 mod down;
+#[cfg(test)]
+mod examples;
 mod help;
 mod init;
 mod logs;

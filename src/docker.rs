@@ -18,6 +18,7 @@ mod remove;
 mod restore;
 mod status;
 mod store;
+mod undo;
 mod vitals;
 mod watch;
 

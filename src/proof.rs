@@ -13,6 +13,7 @@ pub mod facts;
 pub mod grafana;
 pub mod prometheus;
 pub mod report;
+pub mod route;
 mod rules;
 mod settle;
 pub mod stack;

@@ -15,6 +15,7 @@ mod secrets;
 mod session;
 mod status;
 mod up;
+mod verify;
 mod version;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ enum Command {
     Down(down::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Verify(verify::Args),
     Secrets(secrets::Args),
     Render(render::Args),
     Catalog(catalog::Args),
@@ -84,6 +86,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Down(args) => down::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

@@ -16,16 +16,19 @@ mod remove;
 mod restore;
 mod status;
 mod store;
+mod vitals;
 mod watch;
 
 pub use apply::{Job, apply};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
+pub use gate::{last_lines, telling, telling_of_error};
 pub use logs::{LogLine, LogOptions, logs};
 pub use observe::{download, observe, read_secret, salt};
 pub use reach::{Answer, Door, Request, Silence};
 pub use remove::tear_down;
 pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;
+pub use vitals::{Vitals, clock, exposed_ports, memory, vitals};
 
 use crate::error::Error;
 

@@ -16,6 +16,7 @@ pub mod compose;
 pub mod docker;
 pub mod error;
 pub mod event;
+pub mod moment;
 pub mod plan;
 pub mod promql;
 pub mod proof;

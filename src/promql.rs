@@ -63,6 +63,23 @@ impl Query {
         found
     }
 
+    /// Selectors but for those whose absence is the point: `absent(up)`.
+    pub fn wanted(&self) -> BTreeSet<Selector> {
+        let mut found = self.selectors();
+        walk(&self.0, &mut |expr| {
+            if let Expr::Call(call) = expr
+                && call.func.name.starts_with("absent")
+            {
+                call.args.args.iter().for_each(|argument| {
+                    Self(argument.as_ref().clone()).selectors().iter().for_each(|selector| {
+                        found.remove(selector);
+                    });
+                });
+            }
+        });
+        found
+    }
+
     /// Labels that `by (...)` and `on (...)` name.
     pub fn grouped_by(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();

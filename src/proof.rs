@@ -11,10 +11,13 @@ pub mod dashboards;
 pub mod delivery;
 pub mod facts;
 pub mod grafana;
+pub mod junit;
 pub mod prometheus;
 pub mod report;
 pub mod route;
 mod rules;
+mod scrape_error;
+mod series;
 mod settle;
 pub mod stack;
 mod targets;
@@ -51,17 +54,17 @@ pub async fn prove(
     settle::settle(stack, options.patience, sink).await;
     let mut facts = Facts::gather(stack, catalog, bundle).await;
     let (containers, targets) = tokio::join!(containers::check(stack, &facts), targets::check(stack, &facts));
-    let targets = targets::follow(targets, &containers);
+    let targets = targets::follow(targets, &containers, &facts);
     facts.down = targets::down(&targets, &facts);
-    let mut links: Vec<Checked> = [containers, targets].into_iter().filter(|checked| wanted(checked.link)).collect();
-    links.iter().for_each(|checked| tell(checked, sink));
     let rest = tokio::join!(
+        when(wanted(Link::Containers), sink, async { containers.with(containers::memory(stack).await) }),
+        when(wanted(Link::Targets), sink, async { targets }),
         when(wanted(Link::Rules), sink, rules::check(stack, &facts)),
         when(wanted(Link::Alerting), sink, alerting::check(stack, &facts)),
         when(wanted(Link::Delivery), sink, deliver(stack, &facts, options)),
         when(wanted(Link::Dashboards), sink, dashboards::check(stack, &facts)),
     );
-    links.extend([rest.0, rest.1, rest.2, rest.3].into_iter().flatten());
+    let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
     Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed())
 }
 

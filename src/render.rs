@@ -10,7 +10,7 @@ mod scrape;
 mod template;
 
 pub use assemble::render;
-pub use bundle::Bundle;
+pub use bundle::{Bundle, hash_files};
 pub use resolve::{Instance, OwnFiles, Resolved, resolve};
 pub use sample::sample;
 pub use template::syntax;

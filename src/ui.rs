@@ -6,9 +6,9 @@ pub mod changes;
 pub mod failure;
 pub mod human;
 pub mod progress;
+pub mod proof;
 pub mod style;
 pub mod table;
-pub mod time;
 
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 

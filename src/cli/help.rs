@@ -6,8 +6,9 @@ use clap::{Arg, ArgAction, CommandFactory};
 
 use super::Cli;
 
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Deploy", &["init", "up", "plan", "down"]),
+    ("Prove", &["verify"]),
     ("Look", &["status", "logs", "secrets"]),
     ("Prepare", &["render", "catalog", "schema"]),
     ("This program", &["completions", "version"]),

@@ -178,5 +178,5 @@ fn offer(context: &Context, path: &Path, scripted: bool) -> Result<Exit> {
     global.file = Some(path.to_owned());
     global.yes = true;
     let context = Context { ui: context.ui.clone(), global };
-    block_on(up::deploy(&Choice::default(), &context))
+    block_on(up::deploy(&Choice::default(), true, &context))
 }

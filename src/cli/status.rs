@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -6,11 +6,11 @@ use super::context::Context;
 use super::{block_on, or_interrupt, session};
 use crate::docker::{self, ServiceStatus};
 use crate::error::{Exit, Result};
+use crate::moment;
 use crate::plan::observed::{Health, State};
 use crate::ui::human::age;
 use crate::ui::style::{BAD, CHANGE, DIM, GOOD};
 use crate::ui::table::{Cell, Table};
-use crate::ui::time;
 
 /// Show the services of a stack and how they are
 #[derive(Debug, clap::Args)]
@@ -37,8 +37,11 @@ async fn show(context: &Context) -> Result<Exit> {
     let mut table = Table::new(["SERVICE", "IMAGE", "STATE", "UPTIME", "ADDRESS"]);
     for service in &services {
         let image = service.image.rsplit('/').next().unwrap_or_default();
-        let uptime =
-            service.started_at.as_deref().and_then(|at| time::since(at, SystemTime::now())).map_or(String::new(), age);
+        let uptime = service
+            .started_at
+            .as_deref()
+            .and_then(moment::age)
+            .map_or(String::new(), |seconds| age(Duration::from_secs_f64(seconds.max(0.0))));
         table.row([
             service.service.as_str().into(),
             image.into(),

@@ -4,21 +4,23 @@ use serde_json::json;
 
 use super::context::{Choice, Context, Prepared};
 use super::session::{self, Draft};
-use super::{block_on, or_interrupt};
+use super::{block_on, or_interrupt, verify};
 use crate::compose::values::Port;
 use crate::docker::{self, Client, Job};
 use crate::error::{Exit, Result};
 use crate::plan::operation::Action;
+use crate::proof::{Link, Options, Report, Stack};
 use crate::ui::changes::{self, Detail};
 use crate::ui::human::{count, took};
 use crate::ui::progress::Progress;
+use crate::ui::proof;
 use crate::ui::table::Table;
 
 /// Deploy the stack, or bring a deployed one to what the spec says
 ///
 /// It shows what it would change and asks, then pulls images before it touches anything else, changes only what
 /// differs, and waits until every service is ready and stays so. When a changed service fails, the one before it comes
-/// back.
+/// back. At the end it proves that the whole works, as `watchpost verify` does; a broken link is exit status 6.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost up                                      what ./watchpost.yaml says
@@ -28,13 +30,17 @@ use crate::ui::table::Table;
 pub struct Args {
     #[command(flatten)]
     pub choice: Choice,
+    /// Deploy without the proof at the end
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    block_on(deploy(&args.choice, context))
+    block_on(deploy(&args.choice, !args.no_verify, context))
 }
 
-pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
+/// Deploys, and proves at the end when `verify` is given. Exit 6: deployed, and a link is broken.
+pub async fn deploy(choice: &Choice, verify: bool, context: &Context) -> Result<Exit> {
     let began = Instant::now();
     let prepared = context.prepare(choice)?;
     let agreed = or_interrupt(async {
@@ -45,7 +51,8 @@ pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
     });
     let (client, mut draft, agreed) = agreed.await?;
     if draft.plan.operations.is_empty() {
-        return nothing_to_do(context, &prepared, &draft);
+        let report = or_interrupt(prove(context, choice, &prepared, &client, verify)).await?;
+        return nothing_to_do(context, &prepared, &draft, report.as_ref());
     }
     if !agreed {
         context.ui.say("Nothing was changed.");
@@ -56,7 +63,32 @@ pub async fn deploy(choice: &Choice, context: &Context) -> Result<Exit> {
         draft = or_interrupt(session::draft(&client, &prepared)).await?;
     }
     apply(context, &prepared, &client, &draft).await?;
-    finished(context, &prepared, &draft, began)
+    let report = or_interrupt(prove(context, choice, &prepared, &client, verify)).await?;
+    finished(context, &prepared, &draft, began, report.as_ref())
+}
+
+/// The proof of what is deployed by now.
+async fn prove(
+    context: &Context,
+    choice: &Choice,
+    prepared: &Prepared,
+    client: &Client,
+    wanted: bool,
+) -> Result<Option<Report>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let name = &prepared.bundle.compose.name;
+    let observed = docker::observe(client, name, None).await?;
+    let stack = Stack::new(client, name, &observed)?;
+    let catalog = context.catalog(Some(&context.spec(choice)?))?;
+    let options = Options { links: Link::ALL.to_vec(), deliver: false, patience: context.global.timeout };
+    Ok(Some(verify::prove(context, &stack, &catalog, Some(&prepared.bundle), &options).await))
+}
+
+/// What the exit status says of the proof.
+fn proven(report: Option<&Report>) -> Exit {
+    if report.is_some_and(Report::is_broken) { Exit::ProofFailed } else { Exit::Done }
 }
 
 /// Shows the plan and asks. Without a question to ask, agreed is what `--yes` or the missing terminal says.
@@ -120,25 +152,46 @@ async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &
     docker::apply(client, &job, &|event| progress.event(event), interrupted).await
 }
 
-fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft) -> Result<Exit> {
-    let services = draft.plan.unchanged.len();
+fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft, report: Option<&Report>) -> Result<Exit> {
     if context.ui.json {
-        context
-            .ui
-            .json_line(&json!({"event": "done", "changed": 0, "unchanged": services, "pages": pages(prepared)}))?;
-        return Ok(Exit::Done);
+        return done(context, prepared, draft, report);
     }
-    context.ui.say(&format!("{} · nothing to do, {} ready.", prepared.bundle.compose.name, count(services, "service")));
-    Ok(Exit::Done)
+    let services = count(draft.plan.unchanged.len(), "service");
+    let name = &prepared.bundle.compose.name;
+    match report {
+        None => context.ui.say(&format!("{name} · nothing to do, {services} ready.")),
+        Some(report) if report.is_broken() => {
+            context.ui.say(&format!("{name} · nothing to do, {services} ready; the proof is broken:\n"));
+            context.ui.say(&proof::broken_links(report, context.ui.width));
+        }
+        Some(_) => context.ui.say(&format!("{name} · nothing to do, {services} ready, proof green.")),
+    }
+    Ok(proven(report))
 }
 
-fn finished(context: &Context, prepared: &Prepared, draft: &Draft, began: Instant) -> Result<Exit> {
+fn done(context: &Context, prepared: &Prepared, draft: &Draft, report: Option<&Report>) -> Result<Exit> {
+    let (changed, unchanged) = (draft.plan.operations.len(), draft.plan.unchanged.len());
     let pages = pages(prepared);
+    context.ui.json_line(
+        &json!({"event": "done", "changed": changed, "unchanged": unchanged, "pages": pages, "proof": report}),
+    )?;
+    Ok(proven(report))
+}
+
+fn finished(
+    context: &Context,
+    prepared: &Prepared,
+    draft: &Draft,
+    began: Instant,
+    report: Option<&Report>,
+) -> Result<Exit> {
     if context.ui.json {
-        let (changed, unchanged) = (draft.plan.operations.len(), draft.plan.unchanged.len());
-        context.ui.json_line(&json!({"event": "done", "changed": changed, "unchanged": unchanged, "pages": pages}))?;
-        return Ok(Exit::Done);
+        return done(context, prepared, draft, report);
     }
+    if let Some(report) = report {
+        context.ui.say(&format!("\n  proof   {}", proof::short(report)));
+    }
+    let pages = pages(prepared);
     let mut table = Table::new([]);
     for page in &pages {
         table.row([page.title.as_str().into(), page.address.as_str().into(), page.note.as_str().into()]);
@@ -148,7 +201,13 @@ fn finished(context: &Context, prepared: &Prepared, draft: &Draft, began: Instan
         context.ui.say(&format!("\n{}", lines.trim_end()));
     }
     context.ui.say(&format!("\nDeployed in {}.", took(began.elapsed())));
-    Ok(Exit::Done)
+    if let Some(report) = report.filter(|report| report.is_broken()) {
+        context.ui.say(&format!(
+            "\nIt runs, and does not work as a whole:\n\n{}",
+            proof::broken_links(report, context.ui.width)
+        ));
+    }
+    Ok(proven(report))
 }
 
 /// A page to open, and what one must know to get in.

@@ -196,6 +196,7 @@ async fn next_of(events: &mut Receiver<Happening>, container: &str) -> What {
     }
 }
 
+/// The last lines of a container's log.
 pub async fn last_lines(client: &Client, container: &str) -> Vec<String> {
     let options = LogsOptions { stdout: true, stderr: true, tail: QUOTED.to_string(), ..Default::default() };
     let mut stream = Box::pin(client.docker.logs(container, Some(options)));
@@ -206,15 +207,20 @@ pub async fn last_lines(client: &Client, container: &str) -> Vec<String> {
     text.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
+/// The last line that speaks of an error, without its time stamp; failing that, the last line.
+pub fn telling(log: &[String]) -> Option<String> {
+    telling_of_error(log).or_else(|| log.last().cloned())
+}
+
 /// The last line that speaks of an error, without its time stamp.
-fn telling(log: &[String]) -> Option<String> {
+pub fn telling_of_error(log: &[String]) -> Option<String> {
     let speaks = |line: &&String| {
         let line = line.to_lowercase();
         ["level=error", "err=", "error", "fatal", "panic", "cannot", "failed", "denied"]
             .iter()
             .any(|word| line.contains(word))
     };
-    let line = log.iter().rev().find(speaks).or(log.last())?;
+    let line = log.iter().rev().find(speaks)?;
     Some(line.find("err=").map_or(line.as_str(), |at| &line[at + 4..]).trim_matches('"').to_owned())
 }
 

@@ -1,20 +1,30 @@
 //! Why a metric is not there: its target is down, this host has nothing of the kind, or nobody knows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
-use super::facts::Facts;
+use super::facts::{Down, Facts};
+use super::prometheus::Rule;
 use crate::catalog::Catalog;
-use crate::promql::Selector;
+use crate::promql::{Query, Selector};
+
+/// Recorded metrics may rest on recorded metrics; a circle ends here.
+const DEPTH: usize = 4;
 
 /// What the catalog knows of metrics.
 #[derive(Debug, Default)]
 pub struct Knowledge {
-    /// The scrape job of each metric of a recorded sample.
-    jobs: BTreeMap<String, String>,
+    /// By the metrics of the recorded samples.
+    metrics: BTreeMap<String, Known>,
     /// Metrics that are there only sometimes, and why, from the manifests.
     sometimes: Vec<(Regex, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    job: String,
+    labels: BTreeSet<String>,
 }
 
 /// Why something that is asked for is not there.
@@ -40,10 +50,14 @@ impl Knowledge {
             }
             let Some(scrape) = &component.manifest.scrape else { continue };
             let sample = component.files.get("metrics.prom").and_then(|file| file.text().ok()).unwrap_or_default();
-            for line in sample.lines().filter(|line| !line.starts_with('#')) {
-                let name = line.split(['{', ' ']).next().unwrap_or_default();
-                if !name.is_empty() && !knowledge.jobs.contains_key(name) {
-                    knowledge.jobs.insert(name.to_owned(), scrape.job.clone());
+            for line in sample.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+                let (name, rest) = line.split_once(['{', ' ']).unwrap_or((line, ""));
+                let known = knowledge.metrics.entry(name.to_owned()).or_default();
+                if known.job.is_empty() {
+                    known.job.clone_from(&scrape.job);
+                }
+                if line.as_bytes().get(name.len()) == Some(&b'{') {
+                    known.labels.extend(label_names(rest));
                 }
             }
         }
@@ -52,7 +66,16 @@ impl Knowledge {
 
     /// Does any component bring this metric?
     pub fn knows(&self, metric: &str) -> bool {
-        self.jobs.contains_key(metric) || self.sometimes.iter().any(|(pattern, _)| pattern.is_match(metric))
+        self.metrics.contains_key(metric) || self.sometimes.iter().any(|(pattern, _)| pattern.is_match(metric))
+    }
+
+    fn job(&self, metric: &str) -> Option<&str> {
+        self.metrics.get(metric).map(|known| known.job.as_str())
+    }
+
+    /// Is the label one that the metric has had somewhere?
+    fn has_label(&self, metric: &str, label: &str) -> bool {
+        self.metrics.get(metric).is_some_and(|known| known.labels.contains(label))
     }
 
     fn reason(&self, metric: &str) -> Option<&str> {
@@ -60,25 +83,99 @@ impl Knowledge {
     }
 }
 
+/// Names of the labels in `a="1",b="x\"y"} 5`.
+fn label_names(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some((name, value)) = rest.split_once("=\"") {
+        names.push(name.trim_start_matches(',').to_owned());
+        let mut escaped = false;
+        let end = value.find(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        let Some(end) = end else { break };
+        rest = &value[end + 1..];
+    }
+    names
+}
+
 /// Why the selector yields nothing now.
 pub fn explain(selector: &Selector, facts: &Facts<'_>) -> Absence {
+    explain_to(selector, facts, DEPTH)
+}
+
+fn explain_to(selector: &Selector, facts: &Facts<'_>, depth: usize) -> Absence {
     let metric = selector.metric.as_str();
     let knowledge = &facts.knowledge;
     let by_matcher = selector.matchers.iter().find(|m| m.label == "job").map(|m| m.value.as_str());
-    let job = by_matcher.or(knowledge.jobs.get(metric).map(String::as_str));
-    let same = |down: &&super::facts::Down| job == Some(down.job.as_str());
+    let job = by_matcher.or(knowledge.job(metric));
+    let same = |down: &&Down| job == Some(down.job.as_str());
     if let Some(down) = facts.down.iter().find(same) {
         return Absence::TargetDown(down.id.clone());
+    }
+    if let Some(rule) = recording(facts, metric).filter(|_| depth > 0) {
+        return recorded(rule, facts, depth - 1);
+    }
+    if facts.has(metric) {
+        return label(selector, facts);
     }
     if let Some(why) = knowledge.reason(metric) {
         return Absence::Expected(why.to_owned());
     }
     let scraped =
         |job: &str| facts.targets.as_ref().is_ok_and(|all| all.iter().any(|target| target.label("job") == job));
-    match knowledge.jobs.get(metric) {
+    match knowledge.job(metric) {
         Some(job) if !scraped(job) => Absence::Expected(format!("no target of the job `{job}` in this stack")),
         Some(_) => Absence::Expected("this host has nothing of the kind, or the exporter does not look at it".into()),
         None if metric.is_empty() => Absence::Unknown(format!("nothing matches {}", selector.text)),
         None => Absence::Unknown(format!("no target has `{metric}`")),
+    }
+}
+
+fn recording<'f>(facts: &'f Facts<'_>, metric: &str) -> Option<&'f Rule> {
+    let rules = facts.groups.iter().flatten().flat_map(|group| &group.rules);
+    rules.into_iter().find(|rule| !rule.is_alert() && rule.name == metric)
+}
+
+/// A rule that records nothing: for want of what it asks for.
+fn recorded(rule: &Rule, facts: &Facts<'_>, depth: usize) -> Absence {
+    let selectors = Query::parse(&rule.query).map(|query| query.selectors()).unwrap_or_default();
+    let absent = selectors.iter().find(|selector| !facts.has(&selector.metric));
+    absent.map_or_else(
+        || Absence::Expected(format!("the rule `{}` has recorded nothing yet", rule.name)),
+        |selector| explain_to(selector, facts, depth),
+    )
+}
+
+/// The metric is there, and nothing of it matches.
+fn label(selector: &Selector, facts: &Facts<'_>) -> Absence {
+    let metric = &selector.metric;
+    let scraped = ["job", "instance"];
+    let unknown = selector.matchers.iter().find(|matcher| {
+        !scraped.contains(&matcher.label.as_str()) && !facts.knowledge.has_label(metric, &matcher.label)
+    });
+    match unknown {
+        Some(matcher) => Absence::Unknown(format!("`{metric}` has no label `{}` here", matcher.label)),
+        None => Absence::Expected(format!("nothing of `{metric}` matches just now")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_a_sample_line_are_read_with_their_escapes() {
+        assert_eq!(label_names(r#"a="1",b="x\"y, c=\"",d="2"} 5"#), ["a", "b", "d"]);
+    }
+
+    #[test]
+    fn what_ships_is_known() {
+        let knowledge = Knowledge::of(&Catalog::embedded().expect("the catalog"));
+        assert_eq!(knowledge.job("node_load1"), Some("node"));
+        assert!(knowledge.has_label("node_cpu_seconds_total", "mode"));
+        assert!(!knowledge.knows("no_such_metric"));
     }
 }

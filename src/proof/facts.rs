@@ -1,13 +1,13 @@
 //! What several links rest on, asked once: targets, rules, the metrics that exist.
 
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::absence::Knowledge;
 use super::api::Refusal;
 use super::prometheus::{Group, Target};
 use super::stack::Stack;
 use crate::catalog::Catalog;
+use crate::moment;
 use crate::render::Bundle;
 
 /// A series is there when it has a sample this recent, in seconds; Prometheus's own lookback.
@@ -48,14 +48,14 @@ impl<'a> Facts<'a> {
         };
         if let Some(prometheus) = stack.prometheus().await {
             let (targets, groups, names) =
-                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(now() - RECENT));
+                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(moment::now() - RECENT));
             (facts.targets, facts.groups, facts.names) = (targets, groups, names);
         }
         facts
     }
-}
 
-/// Seconds since the epoch.
-pub fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+    /// Has the metric recent samples?
+    pub fn has(&self, metric: &str) -> bool {
+        self.names.as_ref().is_ok_and(|names| names.contains(metric))
+    }
 }

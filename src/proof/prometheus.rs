@@ -202,6 +202,18 @@ impl<'a> Prometheus<'a> {
         Ok(self.data::<Data>("/api/v1/status/config").await?.yaml)
     }
 
+    /// When it last took a configuration, RFC 3339: at its start, or at a later reload.
+    pub async fn configured_at(&self) -> Result<String, Refusal> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            start_time: String,
+            last_config_time: String,
+        }
+        let data: Data = self.data("/api/v1/status/runtimeinfo").await?;
+        Ok(data.start_time.max(data.last_config_time))
+    }
+
     /// The flags it was started with.
     pub async fn flags(&self) -> Result<BTreeMap<String, String>, Refusal> {
         self.data("/api/v1/status/flags").await

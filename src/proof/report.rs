@@ -2,6 +2,7 @@
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -136,14 +137,7 @@ pub struct Checked {
 impl Checked {
     /// The verdict is that of the worst finding; notes alone leave it `Ok`.
     pub fn new(link: Link, counts: &[(&str, usize)], findings: Vec<Finding>) -> Self {
-        let has = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
-        let verdict = if has(Verdict::Broken) {
-            Verdict::Broken
-        } else if !findings.is_empty() && findings.iter().all(|finding| finding.verdict == Verdict::NotChecked) {
-            Verdict::NotChecked
-        } else {
-            Verdict::Ok
-        };
+        let verdict = worst(&findings);
         let counts = counts.iter().map(|(what, number)| Count { what: (*what).to_owned(), number: *number }).collect();
         Self { link, verdict, counts, remarks: Vec::new(), findings }
     }
@@ -155,6 +149,12 @@ impl Checked {
         Self::new(link, &[], vec![finding])
     }
 
+    pub fn with(mut self, more: Vec<Finding>) -> Self {
+        self.findings.extend(more);
+        self.verdict = worst(&self.findings);
+        self
+    }
+
     pub fn remark(mut self, remark: impl Into<String>) -> Self {
         self.remarks.push(remark.into());
         self
@@ -162,6 +162,17 @@ impl Checked {
 
     pub fn broken(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_broken())
+    }
+}
+
+fn worst(findings: &[Finding]) -> Verdict {
+    let is = |verdict| move |finding: &Finding| finding.verdict == verdict;
+    if findings.iter().any(is(Verdict::Broken)) {
+        Verdict::Broken
+    } else if !findings.is_empty() && findings.iter().all(is(Verdict::NotChecked)) {
+        Verdict::NotChecked
+    } else {
+        Verdict::Ok
     }
 }
 
@@ -183,6 +194,7 @@ pub struct Report {
 impl Report {
     pub fn new(stack: &str, host: &str, mut links: Vec<Checked>, took: Duration) -> Self {
         links.sort_by_key(|checked| checked.link);
+        number_ids(&mut links);
         let broken = |checked: &&Checked| checked.verdict == Verdict::Broken;
         let broken_links = links.iter().filter(broken).count();
         let causes = links.iter().flat_map(Checked::broken).filter(|finding| finding.because.is_none()).count();
@@ -207,8 +219,21 @@ impl Report {
         self.verdict == Verdict::Broken
     }
 
+    /// The finding with this id.
     pub fn finding(&self, id: &str) -> Option<&Finding> {
         self.links.iter().flat_map(|checked| &checked.findings).find(|finding| finding.id == id)
+    }
+}
+
+/// Ids are unique: the second of one id ends with `#2`. Targets may share job and instance, rules their names.
+fn number_ids(links: &mut [Checked]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in links.iter_mut().flat_map(|checked| &mut checked.findings) {
+        let count = seen.entry(finding.id.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            finding.id = format!("{}#{count}", finding.id);
+        }
     }
 }
 

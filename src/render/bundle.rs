@@ -31,14 +31,7 @@ impl Bundle {
 
     /// Names the folder of a service's files on the host: sixteen hex digits over paths, lengths and contents.
     pub fn files_hash(&self, service: &str) -> String {
-        let mut hash = Sha256::new();
-        for (path, content) in self.service_files(service) {
-            for part in [path.as_bytes(), content] {
-                hash.update((part.len() as u64).to_le_bytes());
-                hash.update(part);
-            }
-        }
-        compose::hex(&hash.finalize())[..16].to_owned()
+        hash_files(self.service_files(service).into_iter())
     }
 
     /// Writes the bundle into `folder`, and removes files of an earlier one that this one does not have.
@@ -66,4 +59,16 @@ impl Bundle {
         let path = folder.join("compose.yaml");
         std::fs::write(&path, &self.text).map_err(|error| failed(&path, error))
     }
+}
+
+/// Sixteen hex digits over paths, lengths and contents, in the order of the paths.
+pub fn hash_files<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut hash = Sha256::new();
+    for (path, content) in files {
+        for part in [path.as_bytes(), content] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    compose::hex(&hash.finalize())[..16].to_owned()
 }

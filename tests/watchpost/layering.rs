@@ -8,7 +8,7 @@ const RANKS: [&[&str]; 5] = [
     &["ui", "wizard", "docker", "proof"],
     &["plan", "render"],
     &["compose", "catalog", "spec", "secrets"],
-    &["yaml", "error", "event", "promql"],
+    &["yaml", "error", "event", "moment", "promql"],
 ];
 
 /// Uses between modules of one rank that are as the design has them.

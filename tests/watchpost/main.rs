@@ -13,6 +13,7 @@ mod init;
 mod layering;
 mod live;
 mod prompts;
+mod proof;
 mod pull;
 mod readonly;
 mod remote;

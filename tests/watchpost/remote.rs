@@ -33,7 +33,7 @@ fn join(client: TcpStream, daemon: UnixStream) {
 }
 
 #[test]
-fn a_stack_is_deployed_and_gated_through_the_api_alone() {
+fn a_stack_is_deployed_gated_and_proved_through_the_api_alone() {
     let stack = Stack::new("minimal", "");
     let network = Network::create(&format!("{}-apps", stack.name));
     let redis = Container::run(&format!("{}-cache", stack.name), &["--network", &network.0, "watchpost-test/redis:8"]);
@@ -45,7 +45,12 @@ fn a_stack_is_deployed_and_gated_through_the_api_alone() {
     let output = stack.command(&["up", "--yes"]).env("DOCKER_HOST", &host).run().expect(0);
     assert!(output.stderr.contains(&host), "{}", output.stderr);
     assert_eq!(stack.containers().len(), 4);
-    stack.command(&["up", "--yes"]).env("DOCKER_HOST", &host).run().expect(0).says("nothing to do, 4 services ready");
+    let again = stack.command(&["up", "--yes"]).env("DOCKER_HOST", &host).run().expect(0);
+    again.says("nothing to do, 4 services ready, proof green");
+    let report = stack.command(&["verify", "-o", "json"]).env("DOCKER_HOST", &host).run().expect(0).json();
+    let links = report["links"].as_array().expect("links");
+    let targets = links.iter().find(|link| link["link"] == "targets").expect("the targets");
+    assert_eq!((&targets["verdict"], &targets["counts"][0]["number"]), (&"ok".into(), &4.into()), "{report:#}");
     stack.command(&["down", "--yes", "--purge-data"]).env("DOCKER_HOST", &host).run().expect(0);
     assert!(stack.containers().is_empty());
     drop((stack, redis, network));

@@ -28,6 +28,9 @@ pub struct Bars {
     images: BTreeMap<String, ProgressBar>,
     layers: BTreeMap<(String, String), ProgressBar>,
     services: BTreeMap<String, ProgressBar>,
+    /// The proof's line, and the links that were looked at by now.
+    proof: Option<ProgressBar>,
+    links: Vec<String>,
 }
 
 impl Bars {
@@ -42,6 +45,8 @@ impl Bars {
             images: BTreeMap::new(),
             layers: BTreeMap::new(),
             services: BTreeMap::new(),
+            proof: None,
+            links: Vec::new(),
         }
     }
 
@@ -56,13 +61,16 @@ impl Bars {
             }
             Event::Pulled { image, .. } => self.pulled(&image),
             Event::Removed { what, name } => self.print(&format!("  {what} {name} removed")),
+            Event::ProofWaiting { what } => self.proof(&format!("waiting for {what}")),
+            Event::LinkChecked { link, broken } => self.link(&link, broken),
             Event::Warning { text } => self.print(&format!("{}: {text}", paint(WARNING, "warning"))),
             _ => {}
         }
     }
 
     pub fn finish(&mut self) {
-        for bar in self.layers.values().chain(self.images.values()) {
+        // What the proof found is said in full afterwards.
+        for bar in self.layers.values().chain(self.images.values()).chain(&self.proof) {
             bar.finish_and_clear();
         }
         for bar in self.services.values().chain(&self.overall).filter(|bar| !bar.is_finished()) {
@@ -157,6 +165,26 @@ impl Bars {
         if let (true, Some(overall)) = (self.pulls.done >= self.pulls.total, &self.overall) {
             overall.finish();
         }
+    }
+
+    /// The proof's one line: what it waits for, then the links as they are looked at.
+    fn proof(&mut self, text: &str) {
+        if self.proof.is_none() {
+            let bar = self.screen.add(self.bar("  {prefix}  {spinner} {msg}"));
+            bar.set_prefix(format!("{:names$}", "proof", names = self.names));
+            bar.enable_steady_tick(TICK);
+            self.proof = Some(bar);
+        }
+        let text = self.fit(&paint(DIM, text));
+        if let Some(bar) = &self.proof {
+            bar.set_message(text);
+        }
+    }
+
+    fn link(&mut self, link: &str, broken: usize) {
+        self.links.push(format!("{link} {}", if broken == 0 { "✓" } else { "✗" }));
+        let text = self.links.join("   ");
+        self.proof(&text);
     }
 
     fn service(&mut self, service: &str, state: &str, event: &Event) {

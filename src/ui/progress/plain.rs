@@ -27,6 +27,7 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::ServiceRestored { service, image } => format!("{service}: {image} is back, ready"),
         Event::ServiceRemoved { service } => format!("{service}: removed"),
         Event::Removed { what, name } => format!("{what} {name} removed"),
+        Event::ProofWaiting { what } => format!("proof: waiting for {what}"),
         Event::Warning { text } => format!("{}: {text}", paint(WARNING, "warning")),
         _ => return None,
     })

@@ -1,0 +1,143 @@
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::context::{Choice, Context};
+use super::{block_on, or_interrupt, session};
+use crate::catalog::Catalog;
+use crate::docker;
+use crate::error::{Error, Exit, Result};
+use crate::proof::{self, Link, Options, Report, Stack};
+use crate::render::Bundle;
+use crate::ui::progress::Progress;
+use crate::ui::proof::render;
+
+/// Prove that the monitoring works, link by link
+///
+/// Containers, targets, rules, alerting, delivery, dashboards: each is looked at as it is now, and what is broken is named
+/// with its cause and with the command or setting that mends it. Delivery sends a test alert to every receiver, and so
+/// only with `--deliver`. Nothing is changed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost verify
+  watchpost verify --deliver                      test alerts to every receiver as well
+  watchpost verify --only targets,rules
+  watchpost verify -o json | jq .verdict          its shape: watchpost schema proof
+  watchpost verify --junit proof.xml              for CI
+
+Exit status 6: a link is broken.")]
+pub struct Args {
+    /// Only these links, separated by commas
+    #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with = "skip")]
+    only: Vec<Named>,
+    /// All links but these
+    #[arg(long, value_name = "LINKS", value_delimiter = ',')]
+    skip: Vec<Named>,
+    /// Send a test alert to every receiver, and follow it
+    #[arg(long)]
+    deliver: bool,
+    /// Write the result as JUnit XML too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// A link as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Named {
+    Containers,
+    Targets,
+    Rules,
+    Alerting,
+    Delivery,
+    Dashboards,
+}
+
+impl Named {
+    fn link(self) -> Link {
+        match self {
+            Self::Containers => Link::Containers,
+            Self::Targets => Link::Targets,
+            Self::Rules => Link::Rules,
+            Self::Alerting => Link::Alerting,
+            Self::Delivery => Link::Delivery,
+            Self::Dashboards => Link::Dashboards,
+        }
+    }
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    block_on(or_interrupt(verify(args, context)))
+}
+
+async fn verify(args: &Args, context: &Context) -> Result<Exit> {
+    let subject = Subject::of(context, &args.choice)?;
+    let client = session::connect(subject.host.as_deref()).await?;
+    let observed = docker::observe(&client, &subject.name, None).await?;
+    let stack = Stack::new(&client, &subject.name, &observed)?;
+    let options = Options { links: links(args), deliver: args.deliver, patience: context.global.timeout };
+    let report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;
+    if let Some(path) = &args.junit {
+        let written = std::fs::write(path, proof::junit::junit(&report));
+        written.map_err(|error| Error::new(format!("cannot write `{}`", path.display())).cause(error))?;
+    }
+    show(context, &report)
+}
+
+/// Which stack is proved, and what is known of it here.
+pub struct Subject {
+    pub name: String,
+    pub host: Option<String>,
+    pub catalog: Catalog,
+    /// What the spec renders to; without a spec, what runs is held against its own labels.
+    pub bundle: Option<Bundle>,
+}
+
+impl Subject {
+    pub fn of(context: &Context, choice: &Choice) -> Result<Self> {
+        let (name, host) = context.stack()?;
+        let has_spec = context.spec_path().is_some() || choice.stack.is_some();
+        let prepared = if has_spec { Some(context.prepare(choice)?) } else { None };
+        let spec = if context.spec_path().is_some() { Some(context.spec(choice)?) } else { None };
+        let catalog = context.catalog(spec.as_ref())?;
+        Ok(Self { name, host, catalog, bundle: prepared.map(|prepared| prepared.bundle) })
+    }
+}
+
+fn links(args: &Args) -> Vec<Link> {
+    let named = |list: &[Named], link: Link| list.iter().any(|named| named.link() == link);
+    let wanted = |link: &Link| (args.only.is_empty() || named(&args.only, *link)) && !named(&args.skip, *link);
+    Link::ALL.into_iter().filter(wanted).collect()
+}
+
+/// Proves with a line that tells what is waited for.
+pub async fn prove(
+    context: &Context,
+    stack: &Stack,
+    catalog: &Catalog,
+    bundle: Option<&Bundle>,
+    options: &Options,
+) -> Report {
+    let progress = Progress::new(&context.ui, ["proof"]);
+    let narrate = |event| {
+        // The document is the whole of the output in JSON.
+        if !context.ui.json {
+            progress.event(event);
+        }
+    };
+    let report = proof::prove(stack, catalog, bundle, options, &narrate).await;
+    progress.finish();
+    report
+}
+
+/// The report on stdout, and its exit status.
+pub fn show(context: &Context, report: &Report) -> Result<Exit> {
+    if context.ui.json {
+        context.ui.document(report)?;
+    } else {
+        let verbose = context.global.verbose;
+        context.ui.data(&render(report, verbose, context.ui.width))?;
+    }
+    Ok(if report.is_broken() { Exit::ProofFailed } else { Exit::Done })
+}

@@ -1,5 +1,6 @@
 //! The command line: arguments to library calls, results to streams and exit status.
 
+mod alerts;
 mod catalog;
 mod completions;
 mod context;
@@ -47,6 +48,7 @@ enum Command {
     Verify(verify::Args),
     Secrets(secrets::Args),
     Render(render::Args),
+    Alerts(alerts::Args),
     Catalog(catalog::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -88,6 +90,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Logs(args) => logs::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
+        Command::Alerts(args) => alerts::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Render(args) => render::run(&args, context),

@@ -32,7 +32,8 @@ With -o json: {\"stack\", \"alerts\": [{name, group, state, severity, firing, pe
 evaluated_at, last_fired_at}]}")]
 pub struct Args {
     /// Only those whose name contains this, in capitals or not
-    name: Option<String>,
+    #[arg(value_name = "NAME")]
+    part: Option<String>,
     /// Only those in this state
     #[arg(long)]
     state: Option<State>,
@@ -104,7 +105,7 @@ impl Args {
             Some(State::Pending) => row.state == "pending",
             Some(State::Inactive) => row.state == "inactive",
         };
-        let named = self.name.as_ref().is_none_or(|part| row.name.to_lowercase().contains(&part.to_lowercase()));
+        let named = self.part.as_ref().is_none_or(|part| row.name.to_lowercase().contains(&part.to_lowercase()));
         state && named
     }
 }

@@ -10,6 +10,11 @@ use crate::proof::report::Finding;
 use crate::proof::route::{Integration, Tree};
 use crate::proof::stack::Stack;
 
+/// Shorter secrets would make holes in every text.
+const SHORTEST: usize = 4;
+/// Pieces of an address at least this long may be what is secret in it.
+const LONG: usize = 8;
+
 pub async fn findings(stack: &Stack, tracks: &[Track], patience: Duration) -> Vec<Finding> {
     let deployed = super::deployed(stack).await;
     let secrets = if tracks.iter().all(|track| matches!(track.outcome, Some(Outcome::Delivered { .. }))) {
@@ -137,13 +142,36 @@ async fn secrets(stack: &Stack, deployed: Option<&Tree>) -> Vec<String> {
     let mut values = Vec::new();
     for path in paths.filter(|path| !path.is_empty()) {
         if let Some(secret) = docker::read_secret(&stack.client, &service.container.id, path).await {
-            values.push(secret.expose().to_owned());
+            values.extend(parts(secret.expose()));
         }
     }
     values
 }
 
+/// The secret, and of an address what follows its host: a receiver may repeat no more than that.
+fn parts(secret: &str) -> Vec<String> {
+    let path = secret.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
+    let pieces = path.into_iter().flat_map(|path| path.split(['/', '?', '&', '=']));
+    let long = pieces.filter(|piece| piece.len() >= LONG).map(str::to_owned);
+    [secret.to_owned()].into_iter().chain(path.map(str::to_owned)).chain(long).collect()
+}
+
 fn without(text: &str, secrets: &[String]) -> String {
-    let long = secrets.iter().filter(|secret| secret.len() >= 4);
+    let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
     long.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_address_is_left_out_in_whole_and_in_part() {
+        let secrets = parts("https://hooks.example.com/services/T000/B00000000/abcdefghijkl");
+        for text in ["at services/T000/B00000000/abcdefghijkl", "no abcdefghijkl", "B00000000: gone"] {
+            let shown = without(text, &secrets);
+            assert!(!shown.contains("abcdefghijkl") && !shown.contains("B0000"), "{shown}");
+        }
+        assert_eq!(without("401 for x", &parts("x")), "401 for x");
+    }
 }

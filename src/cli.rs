@@ -4,6 +4,8 @@ mod alerts;
 mod catalog;
 mod completions;
 mod context;
+mod dashboards;
+mod doctor;
 mod down;
 mod help;
 mod init;
@@ -18,6 +20,7 @@ mod status;
 mod up;
 mod verify;
 mod version;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -45,8 +48,10 @@ enum Command {
     Down(down::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Doctor(doctor::Args),
     Verify(verify::Args),
     Secrets(secrets::Args),
+    Dashboards(dashboards::Args),
     Render(render::Args),
     Alerts(alerts::Args),
     Catalog(catalog::Args),
@@ -87,11 +92,13 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Plan(args) => plan::run(&args, context),
         Command::Down(args) => down::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
         Command::Alerts(args) => alerts::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
+        Command::Dashboards(args) => dashboards::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Render(args) => render::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),

@@ -6,6 +6,8 @@ mod courier;
 mod create;
 mod dag;
 mod gate;
+mod host;
+pub mod http;
 mod listener;
 mod locate;
 mod logs;
@@ -23,6 +25,7 @@ mod watch;
 pub use apply::{Job, apply};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
 pub use gate::{last_lines, telling, telling_of_error};
+pub use host::{Details, Host, details, host, image_ids, root_is_shared};
 pub use logs::{LogLine, LogOptions, coming, logs};
 pub use observe::{download, observe, read_secret, salt};
 pub use reach::{Answer, Door, Request, Silence};
@@ -31,6 +34,7 @@ pub use sockets::{Outgoing, outgoing};
 pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;
 pub use vitals::{Vitals, clock, exposed_ports, memory, vitals};
+pub use watch::changes;
 
 use crate::error::Error;
 

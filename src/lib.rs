@@ -13,6 +13,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod compose;
+pub mod dashboard;
 pub mod docker;
 pub mod error;
 pub mod event;

@@ -1,7 +1,7 @@
 //! The operations that turn what is observed into the bundle. Pure: no I/O, no clock, no randomness.
 
 mod cause;
-mod conflict;
+pub mod conflict;
 mod fingerprints;
 pub mod observed;
 pub mod operation;

@@ -130,6 +130,44 @@ impl Query {
     }
 }
 
+/// The expression with these filters (label, operator, value) in each of its selectors, as Grafana's ad hoc filters
+/// are; as it stands when it does not parse.
+pub fn narrowed(text: &str, filters: &[(String, String, String)]) -> String {
+    if filters.is_empty() {
+        return text.to_owned();
+    }
+    let Ok(mut expr) = parser::parse(text) else { return text.to_owned() };
+    let matchers: Vec<Matcher> = filters.iter().flat_map(matchers).collect();
+    narrow(&mut expr, &matchers);
+    expr.to_string()
+}
+
+/// One filter, read by the parser itself; none when it is no filter that PromQL has.
+fn matchers((label, operator, value): &(String, String, String)) -> Vec<Matcher> {
+    match parser::parse(&format!("x{{{label}{operator}{value:?}}}")) {
+        Ok(Expr::VectorSelector(vector)) => vector.matchers.matchers,
+        _ => Vec::new(),
+    }
+}
+
+fn narrow(expr: &mut Expr, filters: &[Matcher]) {
+    let into = |vector: &mut VectorSelector| vector.matchers.matchers.extend(filters.iter().cloned());
+    match expr {
+        Expr::VectorSelector(vector) => into(vector),
+        Expr::MatrixSelector(matrix) => into(&mut matrix.vs),
+        Expr::Aggregate(aggregate) => narrow(&mut aggregate.expr, filters),
+        Expr::Unary(unary) => narrow(&mut unary.expr, filters),
+        Expr::Paren(paren) => narrow(&mut paren.expr, filters),
+        Expr::Subquery(subquery) => narrow(&mut subquery.expr, filters),
+        Expr::Binary(binary) => {
+            narrow(&mut binary.lhs, filters);
+            narrow(&mut binary.rhs, filters);
+        }
+        Expr::Call(call) => call.args.args.iter_mut().for_each(|argument| narrow(argument, filters)),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+    }
+}
+
 fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
     let one = |vector: &VectorSelector| {
         let selector = selector(vector);
@@ -221,6 +259,14 @@ mod tests {
         assert_eq!(lack("absent(a)", &[]), None);
         assert_eq!(lack("count(a) or vector(0)", &[]), None);
         assert_eq!(lack("max_over_time(a[1h:1m]) - b", &["b"]), Some(("a".into(), false)));
+    }
+
+    #[test]
+    fn filters_go_into_every_selector() {
+        let filters =
+            [("job".to_owned(), "=~".to_owned(), "a.*".to_owned()), ("x".into(), "one of".into(), "y".into())];
+        let text = narrowed("sum(rate(a[5m])) / b{c=\"d\"}", &filters);
+        assert_eq!(text, "sum(rate(a{job=~\"a.*\"}[5m])) / b{c=\"d\",job=~\"a.*\"}");
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! Without a terminal there are no bars and no questions; with `-o json` stdout holds nothing but JSON.
 
 pub mod changes;
+pub mod diagnosis;
 pub mod failure;
 pub mod human;
+pub mod live;
 pub mod progress;
 pub mod proof;
+pub mod screen;
 pub mod style;
 pub mod table;
 
@@ -34,6 +37,8 @@ pub struct Ui {
     pub bars: bool,
     /// Can a question be asked and answered?
     pub interactive: bool,
+    /// Is stdout a terminal whose screen can be drawn over?
+    pub screen: bool,
     /// Columns of the terminal stdout is connected to; `None` when it is none.
     pub width: Option<usize>,
     /// Can the terminal show more than ASCII?
@@ -50,6 +55,7 @@ impl Ui {
             verbosity,
             bars: error_terminal && !dumb && !json && verbosity != Verbosity::Quiet,
             interactive: error_terminal && std::io::stdin().is_terminal() && !json,
+            screen: std::io::stdout().is_terminal() && !dumb && !json,
             width: std::io::stdout().is_terminal().then(|| columns(console::Term::stdout())).flatten(),
             unicode: style::locale_is_unicode(|name| std::env::var(name).ok()),
         }
@@ -167,8 +173,9 @@ fn written(result: std::io::Result<()>) -> Result<()> {
     }
 }
 
-/// Makes the cursor visible again, whatever a prompt or a bar left behind.
+/// Gives the screen back and makes the cursor visible again, whatever was shown.
 pub fn restore_terminal() {
+    screen::leave();
     let terminal = console::Term::stderr();
     if terminal.is_term() {
         drop(terminal.show_cursor());

@@ -10,6 +10,7 @@ mod rules;
 mod service;
 mod template;
 
+pub use crate::error::Severity;
 pub use template::is_template;
 
 use std::collections::BTreeMap;
@@ -22,14 +23,6 @@ use super::question::{Kind, Question};
 use super::{Catalog, CatalogFile, Component};
 use crate::error::{Error, Location, Result};
 use crate::yaml::Source;
-
-/// An error must be mended; a warning should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Error,
-    Warning,
-}
 
 /// One thing that is wrong with one component.
 #[derive(Debug, Clone)]

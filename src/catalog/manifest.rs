@@ -125,6 +125,9 @@ pub struct Scrape {
     /// Keeps labels that the metrics bring along (Pushgateway).
     #[serde(default)]
     pub honor_labels: bool,
+    /// The metrics bring time stamps: what is gone from them then counts as gone at once, not five minutes later.
+    #[serde(default)]
+    pub own_timestamps: bool,
     /// A metric that is 1 while the exporter reaches what it watches: `pg_up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<String>,

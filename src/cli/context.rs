@@ -37,7 +37,7 @@ pub struct Globals {
     /// Go ahead without asking
     #[arg(short, long, global = true)]
     pub yes: bool,
-    /// How long a service may take until it is ready
+    /// How long to wait until a service is ready, or for first scrapes
     #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub timeout: Duration,
     /// Tell more

@@ -2,24 +2,37 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::context::Context;
-use super::{block_on, or_interrupt, session};
-use crate::docker::{self, ServiceStatus};
+use super::context::{Context, duration};
+use super::{block_on, or_interrupt, session, watch};
+use crate::docker;
 use crate::error::{Exit, Result};
-use crate::moment;
-use crate::plan::observed::{Health, State};
-use crate::ui::human::age;
-use crate::ui::style::{BAD, CHANGE, DIM, GOOD};
-use crate::ui::table::{Cell, Table};
+use crate::ui::live::{since, state};
+use crate::ui::table::Table;
 
 /// Show the services of a stack and how they are
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "With -o json: {\"stack\", \"services\": [{service, title, image, container, state, health, started_at, restarts, addresses, note}]}"
-)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  watchpost status
+  watchpost status --watch             services, targets and firing alerts, as they change
+  watchpost status --watch | tee log   without a terminal: a line for each change
 
-pub fn run(_: &Args, context: &Context) -> Result<Exit> {
+With -o json: {\"stack\", \"services\": [{service, title, image, container, state, health, started_at, restarts, addresses, note}]};
+with --watch one such line for each change, with {\"at\", \"targets\": {up, waiting, down: [{name, error}]},
+\"alerts\": [{name, severity, subject, since}], \"silent\": [who does not answer]} in it; targets is null when Prometheus does not answer.
+Ctrl-C ends --watch, with exit status 0.")]
+pub struct Args {
+    /// Go on showing it, with targets and firing alerts, until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
+    /// With --watch: how often Prometheus is asked
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration, requires = "watch")]
+    interval: Duration,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    if args.watch {
+        return block_on(watch::watch(context, args.interval));
+    }
     block_on(or_interrupt(show(context)))
 }
 
@@ -37,11 +50,7 @@ async fn show(context: &Context) -> Result<Exit> {
     let mut table = Table::new(["SERVICE", "IMAGE", "STATE", "UPTIME", "ADDRESS"]);
     for service in &services {
         let image = service.image.rsplit('/').next().unwrap_or_default();
-        let uptime = service
-            .started_at
-            .as_deref()
-            .and_then(moment::age)
-            .map_or(String::new(), |seconds| age(Duration::from_secs_f64(seconds.max(0.0))));
+        let uptime = since(service.started_at.as_deref());
         table.row([
             service.service.as_str().into(),
             image.into(),
@@ -52,24 +61,4 @@ async fn show(context: &Context) -> Result<Exit> {
     }
     context.ui.data(&table.render(context.ui.width))?;
     Ok(Exit::Done)
-}
-
-/// State and health in one word or two.
-fn state(service: &ServiceStatus) -> Cell {
-    let restarts = match service.restarts {
-        0 => String::new(),
-        1 => ", restarted once".into(),
-        count => format!(", restarted {count} times"),
-    };
-    let (style, text) = match (service.state, service.health) {
-        (State::Running, Health::Healthy) => (GOOD, "healthy"),
-        (State::Running, Health::None) => (GOOD, "running"),
-        (State::Running, Health::Starting) => (CHANGE, "starting"),
-        (State::Running, Health::Unhealthy) => (BAD, "unhealthy"),
-        (State::Restarting, _) => (BAD, "restarting"),
-        (State::Paused, _) => (DIM, "paused"),
-        (State::Created, _) => (BAD, "never started"),
-        (State::Exited | State::Dead | State::Removing, _) => (BAD, "stopped"),
-    };
-    Cell::styled(style, format!("{text}{restarts}"))
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::context::{Choice, Context};
 use super::{block_on, or_interrupt, session};
@@ -28,11 +28,11 @@ use crate::ui::proof::render;
 Exit status 6: a link is broken.")]
 pub struct Args {
     /// Only these links, separated by commas
-    #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with = "skip")]
-    only: Vec<Named>,
+    #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with = "skip", value_parser = links_parser())]
+    only: Vec<Link>,
     /// All links but these
-    #[arg(long, value_name = "LINKS", value_delimiter = ',')]
-    skip: Vec<Named>,
+    #[arg(long, value_name = "LINKS", value_delimiter = ',', value_parser = links_parser())]
+    skip: Vec<Link>,
     /// Send a test alert to every receiver, and follow it
     #[arg(long)]
     deliver: bool,
@@ -43,28 +43,10 @@ pub struct Args {
     choice: Choice,
 }
 
-/// A link as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Named {
-    Containers,
-    Targets,
-    Rules,
-    Alerting,
-    Delivery,
-    Dashboards,
-}
-
-impl Named {
-    fn link(self) -> Link {
-        match self {
-            Self::Containers => Link::Containers,
-            Self::Targets => Link::Targets,
-            Self::Rules => Link::Rules,
-            Self::Alerting => Link::Alerting,
-            Self::Delivery => Link::Delivery,
-            Self::Dashboards => Link::Dashboards,
-        }
-    }
+/// A link by its name; completions know them all.
+fn links_parser() -> impl TypedValueParser<Value = Link> {
+    let link = |name: String| Link::ALL.into_iter().find(|link| link.name() == name).ok_or("no link of the proof");
+    PossibleValuesParser::new(Link::ALL.map(Link::name)).try_map(link)
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
@@ -106,8 +88,7 @@ impl Subject {
 }
 
 fn links(args: &Args) -> Vec<Link> {
-    let named = |list: &[Named], link: Link| list.iter().any(|named| named.link() == link);
-    let wanted = |link: &Link| (args.only.is_empty() || named(&args.only, *link)) && !named(&args.skip, *link);
+    let wanted = |link: &Link| (args.only.is_empty() || args.only.contains(link)) && !args.skip.contains(link);
     Link::ALL.into_iter().filter(wanted).collect()
 }
 

@@ -46,7 +46,7 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
         client,
         job,
         sink,
-        http: reqwest::Client::new(),
+        http: super::http::inside(),
         watch: Watch::start(client, &job.bundle.compose.name),
         generated: OnceCell::new(),
         passed: RefCell::default(),

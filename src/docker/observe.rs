@@ -194,7 +194,9 @@ fn taken_ports(client: &Client, bundle: &Bundle, ours: &[Container], others: &[C
         let in_use = || {
             TcpListener::bind((port.ip.as_str(), port.host)).is_err_and(|e| e.kind() == std::io::ErrorKind::AddrInUse)
         };
-        if !held && in_use() {
+        // One that starts over and over shows its ports only in between.
+        let restarts = || ours.iter().any(|c| c.state == State::Restarting && recorded(c).any(|p| p == port));
+        if !held && in_use() && !restarts() {
             taken.push(TakenPort {
                 ip: port.ip,
                 port: port.host,
@@ -204,6 +206,12 @@ fn taken_ports(client: &Client, bundle: &Bundle, ours: &[Container], others: &[C
         }
     }
     taken
+}
+
+/// The ports that a container of ours was deployed with.
+fn recorded(container: &Container) -> impl Iterator<Item = Port> {
+    let service: crate::compose::Service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
+    service.ports.into_iter().filter_map(|text| Port::parse(&text).ok())
 }
 
 /// Files of services whose files are to change, read out of their containers.

@@ -2,7 +2,7 @@
 
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
@@ -33,11 +33,7 @@ pub struct Watch {
 impl Watch {
     pub fn start(client: &Client, project: &str) -> Self {
         let (sender, _) = broadcast::channel(256);
-        let filters = [("type", "container".to_owned()), ("label", format!("{}={project}", label::STACK))];
-        let filters = filters.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect();
-        let mut stream = Box::pin(
-            client.docker.clone().events(Some(EventsOptions { filters: Some(filters), ..Default::default() })),
-        );
+        let mut stream = Box::pin(events(client, project));
         let out = sender.clone();
         // A stream that breaks ends the task: gates then rest on their own probes and on inspecting.
         let task = tokio::spawn(async move {
@@ -53,6 +49,24 @@ impl Watch {
     pub fn subscribe(&self) -> broadcast::Receiver<Happening> {
         self.sender.subscribe()
     }
+}
+
+fn events(client: &Client, project: &str) -> impl Stream<Item = Result<EventMessage, bollard::errors::Error>> + use<> {
+    let filters = [("type", "container".to_owned()), ("label", format!("{}={project}", label::STACK))];
+    let filters = filters.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect();
+    client.docker.clone().events(Some(EventsOptions { filters: Some(filters), ..Default::default() }))
+}
+
+/// One item each time that a container of the stack changes; ends when the daemon does not answer any more.
+pub fn changes(client: &Client, project: &str) -> impl Stream<Item = ()> + use<> {
+    let change = |event: EventMessage| {
+        let action = event.action.unwrap_or_default();
+        // Health checks and our own questions run commands inside containers.
+        let quiet = ["exec_", "archive-path", "attach", "export", "resize", "top"];
+        !quiet.iter().any(|prefix| action.starts_with(prefix))
+    };
+    let events = events(client, project).take_while(|event| std::future::ready(event.is_ok()));
+    events.filter_map(move |event| std::future::ready(event.ok().filter(|event| change(event.clone())).map(drop)))
 }
 
 impl Drop for Watch {

@@ -32,7 +32,8 @@ pub fn check(file: &File, observed: &Observed, changing: &[&str]) -> Result<()> 
     Error::all(errors)
 }
 
-fn taken(name: &str, service: &Service, observed: &Observed) -> Vec<Error> {
+/// Ports that the service wants to be published on and somebody else holds, each an error.
+pub fn taken(name: &str, service: &Service, observed: &Observed) -> Vec<Error> {
     let ports = service.ports.iter().filter_map(|text| Port::parse(text).ok());
     let clash = |port: Port| {
         let taken = observed.taken_ports.iter().find(|taken| port.clashes(&taken.ip, taken.port, &taken.protocol))?;

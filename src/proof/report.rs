@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// The JSON schema of a report.
+pub const SCHEMA: &str = include_str!("../../docs/proof.schema.json");
+
 /// The links of the chain, in the order in which each rests on those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -258,5 +261,34 @@ mod tests {
         assert_eq!((report.broken_links, report.causes, report.verdict), (2, 1, Verdict::Broken));
         assert_eq!(report.links[0].link, Link::Targets);
         assert_eq!(report.links[1].verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_report_with_every_verdict_is_as_its_schema_says() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let findings = vec![
+            Finding::ok("a", "a"),
+            Finding::note("b", "b", "noted").why("because"),
+            Finding::not_checked("c", "c", "no way"),
+            Finding::broken("d", "d", "broken").why("because").mend("mend it").because(Some("a".into())),
+        ];
+        let of = |link: &Link| match link {
+            Link::Delivery => Checked::not_checked(*link, "not asked for", Some("watchpost verify --deliver".into())),
+            _ => Checked::new(*link, &[("thing", 4)], findings.clone()).remark("said"),
+        };
+        let report = Report::new("s", "h", Link::ALL.iter().map(of).collect(), Duration::from_millis(12));
+        let json = serde_json::to_value(&report).expect("JSON");
+        let wrong: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let without = |pointer: &str, key: &str| {
+            let mut json = json.clone();
+            json.pointer_mut(pointer).and_then(|part| part.as_object_mut()?.remove(key)).expect("it was there");
+            validator.is_valid(&json)
+        };
+        assert!(!without("", "causes") && !without("/links/0", "counts") && !without("/links/0/findings/3", "what"));
+        let mut other = json;
+        other["links"][0]["verdict"] = "fine".into();
+        assert!(!validator.is_valid(&other));
     }
 }

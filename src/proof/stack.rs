@@ -63,7 +63,7 @@ impl Stack {
                 .cause(format!("looked on {}", client.engine.name))
                 .hint("`watchpost up` deploys it; is `--name` or the host right?"));
         }
-        Ok(Self { client: client.clone(), name: name.to_owned(), services, http: reqwest::Client::new() })
+        Ok(Self { client: client.clone(), name: name.to_owned(), services, http: docker::http::inside() })
     }
 
     /// The first service of a component, by name.

@@ -26,9 +26,14 @@ fn route(resolved: &Resolved<'_>) -> Value {
     let answer = |name: &str, otherwise: &str| {
         answers.and_then(|answers| answers.get(name)?.as_str()).unwrap_or(otherwise).to_owned()
     };
-    // Watchdog always fires and InfoInhibitor only mutes: neither is news to anybody.
-    let mut routes = vec![json!({"receiver": NOBODY, "matchers": ["alertname=~\"Watchdog|InfoInhibitor\""]})];
-    routes.extend(resolved.routes.iter().filter(|route| !route.matches.is_empty()).map(child));
+    // Watchdog always fires and InfoInhibitor only mutes: neither is news to anybody who does not ask for it by name.
+    let (asked, others): (Vec<&Route>, Vec<&Route>) =
+        resolved.routes.iter().filter(|route| !route.matches.is_empty()).partition(|route| {
+            route.matches.get("alertname").is_some_and(|name| matches!(name.as_str(), "Watchdog" | "InfoInhibitor"))
+        });
+    let nobody = json!({"receiver": NOBODY, "matchers": ["alertname=~\"Watchdog|InfoInhibitor\""]});
+    let routes: Vec<Value> =
+        asked.into_iter().map(child).chain([nobody]).chain(others.into_iter().map(child)).collect();
     json!({
         "receiver": fallback(resolved),
         "group_by": ["alertname", "instance"],

@@ -11,7 +11,7 @@ use crate::compose::values::SECRETS_TARGET;
 use crate::error::{Error, Result};
 
 /// What is the same for all templates of a stack: `project`, `instances`, `has`, `scrape_configs`, `alertmanagers`,
-/// `alertmanager`, `rule_folders`, `own`.
+/// `alertmanager`, `rule_folders`, `runbooks`, `own`.
 pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     let present: BTreeSet<&str> = resolved.instances.iter().map(|i| i.component.manifest.name.as_str()).collect();
     let has: Map<String, Value> = resolved
@@ -24,14 +24,15 @@ pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
         |component: &'static str| resolved.instances.iter().filter(move |i| i.component.manifest.name == component);
     let alertmanagers: Vec<String> = of("alertmanager").map(|instance| format!("{}:9093", instance.name)).collect();
     let prometheus = of("prometheus").next();
-    let scrape_interval = prometheus.and_then(|instance| instance.answers.get("scrape_interval")).cloned();
+    let set = |question: &str| prometheus.and_then(|instance| instance.answers.get(question)).cloned();
     let mut shared = Map::new();
     let mut add = |key: &str, value: Value| drop(shared.insert(key.into(), value));
     add("project", json!(resolved.name));
     add("has", Value::Object(has));
     add("instances", resolved.instances.iter().map(summary).collect());
     add("scrape_configs", scrape::scrape_configs(resolved));
-    add("scrape_interval", scrape_interval.unwrap_or_else(|| json!("15s")));
+    add("scrape_interval", set("scrape_interval").unwrap_or_else(|| json!("15s")));
+    add("runbooks", set("runbooks").unwrap_or_else(|| json!("docs/runbooks")));
     add("alertmanagers", json!(alertmanagers));
     add("alertmanager", alerting::alertmanager(resolved));
     add("rule_folders", json!(rule_folders(resolved)));

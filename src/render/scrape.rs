@@ -32,6 +32,9 @@ fn own_jobs(resolved: &Resolved<'_>) -> Vec<Value> {
         if scrape.honor_labels {
             config["honor_labels"] = json!(true);
         }
+        if scrape.own_timestamps {
+            config["track_timestamps_staleness"] = json!(true);
+        }
         config["static_configs"] = instances
             .iter()
             .map(|instance| {

@@ -1,294 +1,203 @@
-//! Rules and dashboards, held against the recorded samples and against each other.
+//! Rules, their tests and their runbooks, held against the recorded samples and against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
-use promql_parser::parser::{Expr, LabelModifier, VectorSelector};
-use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
 
-use crate::support::watchpost;
+use crate::known::{self, Labels, Named, Rule, Sample, TARGET_LABELS, parsed};
 
-/// Labels that every series gets by being scraped, or by Prometheus itself.
-const TARGET_LABELS: [&str; 5] = ["job", "instance", "alertname", "alertstate", "severity"];
-/// Series that Prometheus makes itself.
-const SYNTHETIC: [&str; 4] = ["up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"];
-/// Metrics that the recording host cannot show, and why.
-const UNRECORDED: [(&str, &str); 4] = [
-    ("node_md_disks", "needs a software RAID"),
-    ("node_md_disks_required", "needs a software RAID"),
-    ("probe_ssl_earliest_cert_expiry", "needs an address with a certificate"),
-    ("grafana_http_request_in_flight", "the name of newer Grafana; the older one is asked as well"),
+/// Alerts that there are at least, by file.
+const AT_LEAST: [(&str, usize); 10] = [
+    ("prometheus/general.yml", 3),
+    ("prometheus/prometheus.yml", 20),
+    ("alertmanager/alertmanager.yml", 8),
+    ("node-exporter/host.yml", 20),
+    ("cadvisor/containers.yml", 6),
+    ("blackbox-exporter/probes.yml", 4),
+    ("pushgateway/pushgateway.yml", 1),
+    ("postgres-exporter/postgres.yml", 12),
+    ("redis-exporter/redis.yml", 6),
+    ("grafana/grafana.yml", 2),
 ];
-/// Names of labels that a target's own relabelling adds.
-const RELABELLED: [&str; 1] = ["module"];
+/// What a runbook quotes that reads like a metric and is none.
+const NO_METRIC: [(&str, &str); 3] = [
+    ("pg_stat_wal_receiver", "a view of PostgreSQL"),
+    ("container_label_restartcount", "a label"),
+    ("topk(10, count by (__name__) ({job=\"JOB\"}))", "asks for every metric of a job"),
+];
+/// What the names of metrics begin with; other words are settings and commands.
+const PREFIXES: [&str; 9] =
+    ["node_", "container_", "prometheus_", "alertmanager_", "pg_", "redis_", "probe_", "push_", "grafana_"];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn files(pattern_folder: &str, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for component in
-        std::fs::read_dir(root().join("templates")).expect("templates").map(|e| e.expect("an entry").path())
-    {
-        let folder = component.join(pattern_folder);
-        for file in std::fs::read_dir(folder).into_iter().flatten().map(|e| e.expect("an entry").path()) {
-            if file.extension().is_some_and(|found| found == extension) {
-                found.push(file);
+/// What stands in the way of an expression that this sample should answer.
+pub fn unknown(place: &str, expr: &str, sample: &Sample) -> Vec<String> {
+    let named = Named::of(&parsed(place, expr));
+    let mut problems = Vec::new();
+    let mut available = Labels::new();
+    for (metric, labels) in &named.metrics {
+        match sample.labels(metric) {
+            None => problems.push(format!("{place}: the sample has no `{metric}`")),
+            Some(known) => {
+                let missing = labels.iter().filter(|label| !known.contains(*label));
+                problems.extend(missing.map(|label| format!("{place}: `{metric}` has no label `{label}`")));
+                available.extend(known);
             }
         }
     }
-    found.sort();
-    found
-}
-
-/// Label names by metric, from all recorded samples.
-fn samples() -> BTreeMap<String, BTreeSet<String>> {
-    let mut metrics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for sample in files("", "prom") {
-        for line in std::fs::read_to_string(sample)
-            .expect("UTF-8")
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-        {
-            let end = line.find(['{', ' ']).expect("a value");
-            let labels = metrics.entry(line[..end].to_owned()).or_default();
-            let mut rest = line[end..].strip_prefix('{').unwrap_or_default();
-            while let Some((name, value)) = rest.split_once("=\"") {
-                labels.insert(name.trim_start_matches(',').to_owned());
-                let mut escaped = false;
-                let close = value.find(|c| {
-                    let ends = c == '"' && !escaped;
-                    escaped = c == '\\' && !escaped;
-                    ends
-                });
-                rest = &value[close.expect("a closing quote") + 1..];
-            }
-        }
+    if problems.is_empty() {
+        let missing = named.joined_by.difference(&available);
+        problems.extend(missing.map(|label| format!("{place}: joins by `{label}`, which none of its metrics has")));
     }
-    metrics
+    problems
 }
 
-/// One rule or query: where it stands, and its expression.
-struct Query {
-    place: String,
-    text: String,
-}
-
-fn rendered_rules() -> Vec<(String, Value)> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let spec = "stack: standard\ncomponents:\n  pushgateway: true\n  postgres-exporter: {host: db, password: {secret: x}}\n  redis-exporter: {address: \"r:6379\"}\nsecrets: {x: {env: X}}\n";
-    std::fs::write(folder.path().join("watchpost.yaml"), spec).expect("written");
-    let bundle = watchpost(["render", "-o", "json"]).inside(folder.path()).run().expect(0).json();
-    let mut rules = Vec::new();
-    for (path, text) in
-        bundle.as_object().expect("files").iter().filter(|(path, _)| path.starts_with("files/prometheus/rules/"))
-    {
-        let document = watchpost::yaml::parse(path, text.as_str().expect("text")).expect("YAML").to_json();
-        for group in document["groups"].as_array().expect("groups") {
-            rules.extend(group["rules"].as_array().expect("rules").iter().map(|rule| (path.clone(), rule.clone())));
-        }
-    }
-    rules
-}
-
-fn dashboards() -> Vec<(PathBuf, Value)> {
-    let read = |path: PathBuf| {
-        let value = serde_json::from_str(&std::fs::read_to_string(&path).expect("UTF-8")).expect("JSON");
-        (path, value)
-    };
-    files("dashboards", "json").into_iter().map(read).collect()
-}
-
-/// Grafana's variables as Prometheus would see them.
-fn substituted(text: &str) -> String {
-    let mut text = text.replace("$__rate_interval", "1m").replace("$__range", "1h").replace("$__interval", "1m");
-    while let Some(at) = text.find('$') {
-        let end = text[at + 1..]
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .map_or(text.len(), |end| at + 1 + end);
-        text.replace_range(at..end, ".*");
-    }
-    text
-}
-
-/// Dashboard, panel and expression of every query, with variables that stand for everything.
-pub fn panel_queries() -> Vec<(Value, String, String)> {
-    let mut queries = Vec::new();
-    for (_, dashboard) in dashboards() {
-        for panel in dashboard["panels"].as_array().expect("panels") {
-            for target in panel["targets"].as_array().into_iter().flatten() {
-                let title = panel["title"].as_str().expect("a title").to_owned();
-                queries.push((dashboard.clone(), title, substituted(target["expr"].as_str().expect("an expression"))));
-            }
-        }
-    }
-    queries
-}
-
-fn queries() -> Vec<Query> {
-    let mut queries: Vec<Query> = rendered_rules()
-        .into_iter()
-        .map(|(path, rule)| Query {
-            place: format!(
-                "{path}: {}{}",
-                rule["alert"].as_str().unwrap_or_default(),
-                rule["record"].as_str().unwrap_or_default()
-            ),
-            text: rule["expr"].as_str().expect("an expression").to_owned(),
-        })
-        .collect();
-    for (path, dashboard) in dashboards() {
-        for panel in dashboard["panels"].as_array().expect("panels") {
-            for target in panel["targets"].as_array().into_iter().flatten() {
-                let place = format!("{}: {}", path.file_name().expect("a name").display(), panel["title"]);
-                queries.push(Query { place, text: substituted(target["expr"].as_str().expect("an expression")) });
-            }
-        }
-    }
-    queries
-}
-
-/// Metrics with the labels that are matched on, and labels that are grouped by.
-#[derive(Default)]
-struct Named {
-    metrics: Vec<(String, BTreeSet<String>)>,
-    grouped: BTreeSet<String>,
-}
-
-impl ExprVisitor for Named {
-    type Error = String;
-
-    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, String> {
-        let mut selector = |vector: &VectorSelector| {
-            let by_matcher = vector
-                .matchers
-                .matchers
-                .iter()
-                .find(|matcher| matcher.name == "__name__")
-                .map(|matcher| matcher.value.clone());
-            let name = vector.name.clone().or(by_matcher).unwrap_or_default();
-            let labels = vector
-                .matchers
-                .matchers
-                .iter()
-                .map(|matcher| matcher.name.clone())
-                .filter(|name| name != "__name__")
-                .collect();
-            self.metrics.push((name, labels));
-        };
-        match expr {
-            Expr::VectorSelector(vector) => selector(vector),
-            Expr::MatrixSelector(matrix) => selector(&matrix.vs),
-            Expr::Aggregate(aggregate) => {
-                if let Some(LabelModifier::Include(labels)) = &aggregate.modifier {
-                    self.grouped.extend(labels.labels.iter().cloned());
-                }
-            }
-            _ => {}
-        }
-        Ok(true)
-    }
-}
-
-fn named(query: &Query) -> Named {
-    let expr = promql_parser::parser::parse(&query.text)
-        .unwrap_or_else(|error| panic!("{}: {error}\n{}", query.place, query.text));
-    let mut named = Named::default();
-    walk_expr(&mut named, &expr).expect("visited");
-    named
+/// `{{ $labels.NAME }}` of a text.
+fn labels_of_template(text: &str) -> Vec<&str> {
+    let names = text.split("$labels.").skip(1);
+    names.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()).collect()
 }
 
 #[test]
-fn every_metric_and_label_is_in_a_recorded_sample_or_recorded_by_a_rule() {
-    let samples = samples();
-    let recorded: BTreeSet<String> =
-        rendered_rules().iter().filter_map(|(_, rule)| rule["record"].as_str().map(str::to_owned)).collect();
+fn every_rule_asks_only_for_what_its_own_sample_has() {
     let mut problems = Vec::new();
-    for query in queries() {
-        let named = named(&query);
-        let mut available: BTreeSet<&str> = TARGET_LABELS.into_iter().chain(RELABELLED).collect();
-        for (metric, labels) in &named.metrics {
-            if recorded.contains(metric)
-                || SYNTHETIC.contains(&metric.as_str())
-                || UNRECORDED.iter().any(|(name, _)| name == metric)
-            {
-                available.extend(["device", "name", "container_label_com_docker_compose_project"]);
-                continue;
-            }
-            let Some(known) = samples.get(metric) else {
-                problems.push(format!("{}: no sample has `{metric}`", query.place));
-                continue;
-            };
-            available.extend(known.iter().map(String::as_str));
-            for label in
-                labels.iter().filter(|label| !known.contains(*label) && !TARGET_LABELS.contains(&label.as_str()))
-            {
-                problems.push(format!("{}: `{metric}` has no label `{label}`", query.place));
-            }
-        }
-        for label in named.grouped.iter().filter(|label| !available.contains(label.as_str())) {
-            problems.push(format!("{}: groups by `{label}`, which none of its metrics has", query.place));
+    for rule in known::rules() {
+        let sample = known::known_to(&rule.component, &[]);
+        problems.extend(unknown(rule.name(), rule.expr(), &sample));
+        let labels = known::output_labels(&parsed(rule.name(), rule.expr()), &sample);
+        for text in ["summary", "description"].map(|text| rule.rule["annotations"][text].as_str().unwrap_or_default()) {
+            let missing = labels_of_template(text).into_iter().filter(|label| !labels.contains(*label));
+            problems.extend(missing.map(|label| format!("{}: its alert has no label `{label}`", rule.name())));
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[test]
-fn what_is_excused_from_the_samples_is_really_absent_from_them() {
-    let samples = samples();
-    for (metric, why) in UNRECORDED {
-        assert!(!samples.contains_key(metric), "`{metric}` is recorded now; take it out of the list ({why})");
+fn what_no_sample_has_is_declared_by_its_manifest() {
+    let catalog = known::catalog();
+    for (metric, _) in known::UNRECORDED {
+        let patterns = catalog.components.values().flat_map(|component| &component.manifest.sometimes);
+        let declared = patterns.map(|sometimes| regex_lite::Regex::new(&format!("^(?:{})$", sometimes.metrics)));
+        assert!(declared.into_iter().any(|pattern| pattern.expect("a pattern").is_match(metric)), "{metric}");
     }
 }
 
 #[test]
-fn every_alert_has_texts_and_a_runbook_that_exists() {
+fn every_sample_is_of_the_pinned_version() {
+    for (name, component) in known::catalog().components {
+        let pinned = component.manifest.image.tag.trim_start_matches('v').to_owned();
+        let sample = Sample::of(&name).text;
+        let info = sample.lines().find(|line| {
+            let metric = line.split('{').next().unwrap_or_default();
+            metric == format!("{}_build_info", name.replace('-', "_"))
+                || (name == "node-exporter" && metric == "node_exporter_build_info")
+                || (name == "cadvisor" && metric == "cadvisor_version_info")
+        });
+        let labels = known::labels_in(
+            info.unwrap_or_else(|| panic!("{name} tells no version")).split_once('{').expect("labels").1,
+        );
+        let version = labels.get("version").or(labels.get("cadvisorVersion")).expect("a version");
+        let version = version.trim_start_matches('v').split(['+', '-']).next().expect("a version");
+        assert_eq!(version, pinned, "{name}: run tests/images/record-samples");
+    }
+}
+
+#[test]
+fn every_alert_has_texts_and_no_rule_is_another_one() {
     let mut names = BTreeSet::new();
     let mut expressions: BTreeMap<String, String> = BTreeMap::new();
-    for (path, rule) in rendered_rules() {
-        let Some(name) = rule["alert"].as_str() else { continue };
-        assert!(names.insert(name.to_owned()), "{path}: a second alert `{name}`");
-        let expr = rule["expr"].as_str().expect("an expression").to_owned();
-        if let Some(other) = expressions.insert(expr, name.to_owned()) {
+    for rule in known::rules() {
+        let name = rule.name();
+        assert!(names.insert(name.to_owned()), "{}: a second `{name}`", rule.path);
+        if let Some(other) = expressions.insert(rule.expr().to_owned(), name.to_owned()) {
             panic!("`{name}` and `{other}` have the same expression");
         }
-        assert!(
-            matches!(rule["labels"]["severity"].as_str(), Some("critical" | "warning" | "info" | "none")),
-            "{name}"
-        );
-        for text in ["summary", "description"] {
-            assert!(rule["annotations"][text].as_str().is_some_and(|text| text.len() > 10), "{name} has no {text}");
+        if !rule.is_alert() {
+            continue;
         }
-        let runbook = rule["annotations"]["runbook"].as_str().unwrap_or_else(|| panic!("{name} has no runbook"));
-        let (page, anchor) = runbook.split_once('#').expect("an anchor");
-        let text = std::fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-        assert_eq!(anchor, name.to_lowercase());
-        let section = text
-            .split("\n## ")
-            .find(|section| section.starts_with(&format!("{name}\n")))
-            .unwrap_or_else(|| panic!("{page} lacks {name}"));
-        for part in ["**Meaning.**", "**Impact.**", "1. ", "2. ", "3. "] {
-            assert!(section.contains(part), "{page}, {name}: no {part}");
+        let severity = rule.rule["labels"]["severity"].as_str();
+        assert!(matches!(severity, Some("critical" | "warning" | "info" | "none")), "{name}");
+        for text in ["summary", "description"] {
+            assert!(
+                rule.rule["annotations"][text].as_str().is_some_and(|text| text.len() > 10),
+                "{name} has no {text}"
+            );
         }
     }
-    assert!(names.len() >= 80, "{} alerts", names.len());
+}
+
+#[test]
+fn there_are_as_many_alerts_as_promised() {
+    let rules = known::rules();
+    let alerts = |path: &str| rules.iter().filter(|rule| rule.path == path && rule.is_alert()).count();
+    for (path, least) in AT_LEAST {
+        assert!(alerts(path) >= least, "{path}: {} alerts", alerts(path));
+    }
+    assert!(AT_LEAST.iter().map(|(path, _)| alerts(path)).sum::<usize>() >= 80);
+}
+
+/// The section of an alert in its runbook.
+fn section(rule: &Rule) -> String {
+    let name = rule.name();
+    let runbook = rule.rule["annotations"]["runbook"].as_str().unwrap_or_else(|| panic!("{name} has no runbook"));
+    let (page, anchor) = runbook.split_once('#').expect("an anchor");
+    assert_eq!(anchor, name.to_lowercase());
+    let text = std::fs::read_to_string(known::root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let found = text.split("\n## ").find(|section| section.starts_with(&format!("{name}\n")));
+    found.unwrap_or_else(|| panic!("{page} lacks {name}")).to_owned()
+}
+
+#[test]
+fn every_runbook_says_what_the_rule_says_and_where_to_look() {
+    let components: Vec<String> = known::catalog().components.into_keys().collect();
+    let components: Vec<&str> = components.iter().map(String::as_str).collect();
+    let everything = known::known_to("prometheus", &components);
+    let mut problems = Vec::new();
+    for rule in known::rules().iter().filter(|rule| rule.is_alert()) {
+        let (name, section) = (rule.name(), section(rule));
+        let after = rule.rule["for"].as_str().map_or(String::new(), |wait| format!(", after {wait}"));
+        let severity = rule.rule["labels"]["severity"].as_str().expect("a severity");
+        for part in [&format!("Severity {severity}{after}."), "**Meaning.**", "**Impact.**", "1. ", "2. ", "3. "] {
+            if !section.contains(part) {
+                problems.push(format!("{name}: its runbook lacks `{part}`"));
+            }
+        }
+        let quoted =
+            section.split('`').skip(1).step_by(2).filter(|text| !NO_METRIC.iter().any(|(name, _)| name == text));
+        let mut queries = 0;
+        // Commands parse too, when they are one word.
+        for text in quoted.filter(|text| promql_parser::parser::parse(text).is_ok()) {
+            let unknown = unknown(name, text, &everything);
+            if unknown.is_empty() && !Named::of(&parsed(name, text)).metrics.is_empty() {
+                queries += 1;
+            } else if PREFIXES.iter().any(|prefix| text.contains(prefix)) {
+                problems.push(format!("{}, in its runbook: `{text}`", unknown.join("; ")));
+            }
+        }
+        if queries == 0 {
+            problems.push(format!("{name}: its runbook has no query"));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Every `tests:` entry of a component's unit tests.
+fn unit_tests() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (component, file) in known::files("rules/tests", "yml") {
+        let text = std::fs::read_to_string(&file).expect("UTF-8");
+        let document = watchpost::yaml::parse("test", &text).expect("YAML").to_json();
+        found.extend(document["tests"].as_array().expect("tests").iter().map(|test| (component.clone(), test.clone())));
+    }
+    found
 }
 
 #[test]
 fn every_alert_is_tested_firing_and_quiet() {
     let mut firing = BTreeSet::new();
     let mut quiet = BTreeSet::new();
-    for file in files("rules/tests", "yml") {
-        let text = std::fs::read_to_string(&file).expect("UTF-8");
-        let document = watchpost::yaml::parse("test", &text).expect("YAML").to_json();
-        for case in document["tests"]
-            .as_array()
-            .expect("tests")
-            .iter()
-            .flat_map(|test| test["alert_rule_test"].as_array().expect("cases"))
-        {
+    for (_, test) in unit_tests() {
+        for case in test["alert_rule_test"].as_array().expect("cases") {
             let name = case["alertname"].as_str().expect("a name").to_owned();
             let fires = case["exp_alerts"].as_array().is_some_and(|alerts| !alerts.is_empty());
             if fires {
@@ -298,8 +207,8 @@ fn every_alert_is_tested_firing_and_quiet() {
             };
         }
     }
-    for (_, rule) in rendered_rules() {
-        let Some(name) = rule["alert"].as_str() else { continue };
+    for rule in known::rules().iter().filter(|rule| rule.is_alert()) {
+        let name = rule.name();
         assert!(firing.contains(name), "no test lets {name} fire");
         // The Watchdog is never quiet.
         assert!(name == "Watchdog" || quiet.contains(name), "no test keeps {name} quiet");
@@ -307,51 +216,31 @@ fn every_alert_is_tested_firing_and_quiet() {
 }
 
 #[test]
-fn dashboards_speak_one_language() {
-    let mut uids = BTreeSet::new();
-    let mut titles = BTreeSet::new();
-    for (path, dashboard) in dashboards() {
-        let name = path.display();
-        assert!(
-            uids.insert(dashboard["uid"].to_string()) && titles.insert(dashboard["title"].to_string()),
-            "{name}: uid or title of another"
-        );
-        assert!((39..=42).contains(&dashboard["schemaVersion"].as_i64().expect("a number")), "{name}");
-        let variables: BTreeSet<&str> = dashboard["templating"]["list"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|v| v["name"].as_str().expect("a name"))
-            .collect();
-        for panel in dashboard["panels"].as_array().expect("panels") {
-            let kind = panel["type"].as_str().expect("a type");
-            assert!(
-                ["row", "timeseries", "stat", "table", "gauge", "bargauge", "alertlist"].contains(&kind),
-                "{name}: {kind}"
-            );
-            assert!(panel["title"].as_str().is_some_and(|title| !title.is_empty()), "{name}");
-            if kind == "row" {
+fn the_series_of_unit_tests_have_the_labels_that_are_recorded() {
+    let catalog = known::catalog();
+    let mut problems = Vec::new();
+    let mut checked = 0;
+    for (component, test) in unit_tests() {
+        let sample = Sample::of(&component);
+        let scrape = catalog.components[&component].manifest.scrape.as_ref().expect("scraped");
+        for series in test["input_series"].as_array().into_iter().flatten() {
+            let series = series["series"].as_str().expect("a series");
+            let (metric, rest) = series.split_once('{').unwrap_or((series, ""));
+            let labels = known::labels_in(rest);
+            // Alerts have the labels of whatever they are about; what was pushed keeps its own.
+            if metric == "ALERTS" || scrape.honor_labels {
                 continue;
             }
-            assert!(
-                panel["description"].as_str().is_some_and(|text| text.len() > 15),
-                "{name}: {} says not how it is read",
-                panel["title"]
-            );
-            for target in panel["targets"].as_array().into_iter().flatten() {
-                let expr = target["expr"].as_str().expect("an expression");
-                assert_eq!(target["datasource"]["uid"], "watchpost-prometheus", "{name}");
-                assert!(!expr.contains("rate(") || expr.contains("$__rate_interval"), "{name}: {expr}");
-                for word in expr.split('$').skip(1) {
-                    let variable: String =
-                        word.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-                    assert!(
-                        variable.starts_with("__") || variables.contains(variable.as_str()),
-                        "{name}: no variable `{variable}`"
-                    );
-                }
+            let target = TARGET_LABELS.iter().all(|label| labels.contains_key(*label));
+            let job =
+                labels.get("job").is_some_and(|job| *job == scrape.job || job.starts_with("probe-") || metric == "up");
+            let own: Labels = labels.into_keys().filter(|label| !TARGET_LABELS.contains(&label.as_str())).collect();
+            let variants = sample.variants.get(metric).cloned().unwrap_or_else(|| BTreeSet::from([Labels::new()]));
+            if !target || !job || !variants.contains(&own) {
+                problems.push(format!("{}: {series}\n    recorded: {variants:?}", test["name"]));
             }
+            checked += 1;
         }
     }
-    assert_eq!(uids.len(), 10);
+    assert!(problems.is_empty() && checked > 200, "{checked} series\n{}", problems.join("\n"));
 }

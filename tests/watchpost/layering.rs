@@ -7,18 +7,19 @@ const RANKS: [&[&str]; 5] = [
     &["cli"],
     &["ui", "wizard", "docker", "proof"],
     &["plan", "render"],
-    &["compose", "catalog", "spec", "secrets"],
+    &["compose", "catalog", "spec", "secrets", "dashboard"],
     &["yaml", "error", "event", "moment", "promql"],
 ];
 
 /// Uses between modules of one rank that are as the design has them.
-const BESIDE: [(&str, &str); 11] = [
+const BESIDE: [(&str, &str); 12] = [
     ("plan", "render"),
     ("spec", "catalog"),
     ("spec", "compose"),
     ("compose", "catalog"),
     ("secrets", "compose"),
     ("catalog", "compose"),
+    ("catalog", "dashboard"),
     ("yaml", "error"),
     ("wizard", "ui"),
     ("proof", "docker"),

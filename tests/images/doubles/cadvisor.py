@@ -3,7 +3,8 @@
 
 cAdvisor is in no Debian package. The families come from a recording (`cadvisor.prom`) and from upstream's
 `metrics/prometheus.go` for what is newer; the containers are the real ones of the Docker socket. Without the socket
-there are only nameless cgroups, as with the real one. Counters grow with each container's age.
+there are only nameless cgroups, as with the real one. Counters grow from each start of a container; its start time is the time
+it was created and its restarts are a label, as upstream's `container/docker/handler.go` has it.
 """
 
 import hashlib
@@ -151,6 +152,9 @@ KIND_OF = [
 
 # Families that are newer than the recording: name, type, help, labels of its own.
 NEWER = [
+    ("container_cpu_cfs_periods_total", "counter", "Number of elapsed enforcement period intervals.", {}),
+    ("container_cpu_cfs_throttled_periods_total", "counter", "Number of throttled period intervals.", {}),
+    ("container_cpu_cfs_throttled_seconds_total", "counter", "Total time duration the container has been throttled.", {}),
     ("container_health_state", "gauge", "The result of the container's health check", {}),
     ("container_fs_reads_bytes_total", "counter", "Cumulative count of bytes read", {"device": "/dev/sda1"}),
     ("container_fs_writes_bytes_total", "counter", "Cumulative count of bytes written", {"device": "/dev/sda1"}),
@@ -173,6 +177,8 @@ NEWER = [
 
 # What a counter grows by in a second; others by nothing.
 PER_SECOND = [
+    (r"container_cpu_cfs_periods_total", 10), (r"container_cpu_cfs_throttled_periods_total", 0.5),
+    (r"container_cpu_cfs_throttled_seconds_total", 0.02),
     (r"container_cpu_usage_seconds_total", 0.02), (r"container_cpu_user_.*", 0.013), (r"container_cpu_system_.*", 0.007),
     (r"container_network_(receive|transmit)_bytes_total", 1500), (r"container_network_(receive|transmit)_packets_total", 12),
     (r"container_fs_(reads|writes)_bytes_total", 8192), (r"container_fs_(reads|writes)_total", 0.5),
@@ -244,6 +250,14 @@ def seconds_of(moment):
     return datetime.fromisoformat(moment[:19] + "+00:00").timestamp()
 
 
+def labels_with_restarts(detail):
+    """The labels of a container; how often its restart policy started it again is one of them, once it has."""
+    labels = dict(detail["Config"]["Labels"] or {})
+    if detail["RestartCount"] > 0:
+        labels["restartcount"] = str(detail["RestartCount"])
+    return labels
+
+
 def docker_containers(endpoint):
     """The running containers as the metrics see them; None when the Docker API does not answer."""
     try:
@@ -254,8 +268,10 @@ def docker_containers(endpoint):
                 continue
             found.append({
                 "id": f"/docker/{entry['Id']}", "name": detail["Name"].lstrip("/"), "image": detail["Config"]["Image"],
-                "labels": detail["Config"]["Labels"] or {}, "started": seconds_of(detail["State"]["StartedAt"]),
+                "labels": labels_with_restarts(detail), "started": seconds_of(detail["State"]["StartedAt"]),
+                "created": seconds_of(detail["Created"]),
                 "memory": detail["HostConfig"]["Memory"], "pids": max(0, detail["HostConfig"].get("PidsLimit") or 0),
+                "quota": detail["HostConfig"].get("NanoCpus") or detail["HostConfig"].get("CpuQuota") or 0,
                 "health": detail["State"].get("Health", {}).get("Status", ""),
             })
         return found
@@ -264,7 +280,7 @@ def docker_containers(endpoint):
 
 
 def raw_cgroup(path, started):
-    return {"id": path, "name": "", "image": "", "labels": {}, "started": started, "memory": 0, "pids": 0, "health": ""}
+    return {"id": path, "name": "", "image": "", "labels": {}, "started": started, "created": started, "memory": 0, "pids": 0, "quota": 0, "health": ""}
 
 
 # --- the exposition -------------------------------------------------------------------------------------------------
@@ -301,7 +317,7 @@ class Exposition:
         if name == "container_last_seen":
             return math.floor(now)
         if name == "container_start_time_seconds":
-            return math.floor(container["started"])
+            return math.floor(container["created"])
         if name == "container_spec_memory_limit_bytes":
             return container["memory"]
         if name == "container_threads_max":
@@ -325,6 +341,8 @@ class Exposition:
         root = [sample for sample in samples if sample[1].get("id") == "/"] or named
         total_only = name == "container_cpu_usage_seconds_total" and "percpu" not in self.kinds
         for container in containers:
+            if name.startswith("container_cpu_cfs_") and not container["quota"]:
+                continue
             shape = root if container["id"] == "/" else named
             for _, recorded, value in shape[:1] if total_only else shape:
                 own = {key: text for key, text in recorded.items() if key not in ("id", "image", "name")}
@@ -351,7 +369,8 @@ class Exposition:
         now = time.time()
         containers = self.containers()
         every_label = sorted({key for container in containers for key in self.labels_of(container)})
-        out = []
+        out = ["# A stand-in's: the numbers are invented. Not recorded, but written after upstream's sources:\n"]
+        out += [f"#   {name}\n" for name in sorted(name for name, *_ in NEWER)]
         for name in sorted(self.families):
             kind, text, samples = self.families[name]
             wanted = first_match(KIND_OF, name, None)

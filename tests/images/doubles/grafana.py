@@ -23,8 +23,10 @@ import grafana_query
 from grafana_provisioning import UID, Dashboards, Invalid, provision_datasources
 from grafana_state import Refused, State, log, setting, setting_bool, slug, take_secret_files
 
+# How old a Grafana this plays: an image with another WATCHPOST_DOUBLE_VERSION lacks what that version lacked.
 HOME = os.path.dirname(os.path.realpath(__file__))
 VERSION = os.environ.get("WATCHPOST_DOUBLE_VERSION", "13.2.3")
+RELEASE = tuple(int(part) for part in VERSION.split("-")[0].split(".")[:2])
 COMMIT = "0" * 40
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
@@ -89,6 +91,12 @@ class Api:
             raise Refused(404, "Data source not found")
         return self.state.data["datasources"][uid]
 
+    def source_by_id(self, id):
+        found = [source for source in self.state.data["datasources"].values() if source["id"] == id]
+        if not found:
+            raise Refused(404, "Unable to find datasource")
+        return found[0]
+
     def shown_source(self, source):
         """A data source without its secrets, of which only the names are told."""
         shown = {key: value for key, value in source.items() if key not in ("secureJsonData", "provisioned")}
@@ -101,6 +109,8 @@ class Api:
 
     @route("GET", "/api/datasources/uid/:uid")
     def source_by_uid(self, request, uid):
+        if RELEASE < (9, 0):
+            raise Refused(404, "Not found")
         return self.shown_source(self.source(uid))
 
     @route("GET", "/api/datasources/name/:name")
@@ -120,10 +130,15 @@ class Api:
 
     @route("GET", "/api/datasources/uid/:uid/health")
     def source_health(self, request, uid):
+        if RELEASE < (9, 0):
+            raise Refused(404, "Not found")
         return grafana_query.health(self.source(uid))
 
     @route("POST", "/api/ds/query")
     def query(self, request):
+        if RELEASE < (9, 0):
+            # Queries were told by a data source's number, and Prometheus was asked through the proxy.
+            raise Refused(400, "Query missing data source ID")
         return grafana_query.answer_queries(request.json, self.state.data["datasources"])
 
     # Folders and dashboards
@@ -151,7 +166,10 @@ class Api:
     @route("GET", "/api/dashboards/uid/:uid")
     def dashboard_by_uid(self, request, uid):
         record = self.dashboard(uid)
-        return {"meta": self.meta_of(uid, record), "dashboard": record["model"]}
+        meta = self.meta_of(uid, record)
+        if RELEASE < (8, 0):
+            del meta["folderUid"]
+        return {"meta": meta, "dashboard": record["model"]}
 
     @route("GET", "/api/dashboards/home")
     def home(self, request):
@@ -285,6 +303,10 @@ class Api:
                 lines.append(f'{family}_bucket{{{labels},le="{bound}"}} {sum(1 for each in taken if each <= bound)}\n')
             lines.append(f'{family}_bucket{{{labels},le="+Inf"}} {len(taken)}\n')
             lines.append(f"{family}_sum{{{labels}}} {sum(taken):.6f}\n{family}_count{{{labels}}} {len(taken)}\n")
+        family = "grafana_datasource_request_total"
+        lines.append(f"# HELP {family} A counter for outgoing requests for a data source\n# TYPE {family} counter\n")
+        for (code, name, kind, method), count in sorted(grafana_query.ASKED.items()):
+            lines.append(f'{family}{{code="{code}",datasource="{name}",datasource_type="{kind}",method="{method}"}} {count}\n')
         return "".join(lines)
 
 
@@ -334,9 +356,11 @@ class Request(BaseHTTPRequestHandler):
                 return 200, "text/html; charset=UTF-8", b"<!DOCTYPE html><html><head><title>Grafana</title></head></html>"
             return 302, "text/html; charset=UTF-8", f"{self.prefix}/login".encode()
         self.authenticate()
-        if match := re.fullmatch(r"/api/datasources/proxy/uid/([^/]+)(/.*)?", path):
-            self.handler = "/api/datasources/proxy/uid/:uid/*"
-            return self.proxy(self.api.source(unquote(match[1])), (match[2] or "/") + (f"?{query}" if query else ""))
+        by_uid, by_id = "/api/datasources/proxy/uid/([^/]+)(/.*)?", r"/api/datasources/proxy/(\d+)(/.*)?"
+        if match := re.fullmatch(by_uid if RELEASE >= (9, 0) else by_id, path):
+            self.handler = "/api/datasources/proxy/uid/:uid/*" if RELEASE >= (9, 0) else "/api/datasources/proxy/:id/*"
+            source = self.api.source(unquote(match[1])) if RELEASE >= (9, 0) else self.api.source_by_id(int(match[1]))
+            return self.proxy(source, (match[2] or "/") + (f"?{query}" if query else ""))
         for known, pattern, expression, function in ROUTES:
             if known == method and (match := expression.fullmatch(path.rstrip("/"))):
                 self.handler = pattern
@@ -460,7 +484,8 @@ def command_line(arguments):
 
 
 if __name__ == "__main__":
-    if os.path.basename(sys.argv[0]) == "grafana":
-        command_line(sys.argv[1:])
+    called = os.path.basename(sys.argv[0])
+    if called in ("grafana", "grafana-cli"):
+        command_line(["cli"] * (called == "grafana-cli") + sys.argv[1:])
     else:
         serve()

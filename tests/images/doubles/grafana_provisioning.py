@@ -249,6 +249,7 @@ class Provider(threading.Thread):
             log(self.logger, "error", "Cannot read directory", path=self.config["path"], error="no such directory")
             return
         with self.state.lock:
+            self.state.load()  # `grafana cli` may have changed the database
             found = {}
             for path, below in dashboard_files(root):
                 if loaded := self.read(path, below):

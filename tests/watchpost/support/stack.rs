@@ -30,8 +30,16 @@ impl Stack {
 
     /// Writes the spec anew: `components` are lines below `components:`, each indented by two.
     pub fn write(&self, stack: &str, components: &str, more: &str) {
-        let grafana =
-            if stack == "standard" { format!("  grafana: {{port: {}}}\n", self.grafana) } else { String::new() };
+        // The real images, where they can be had, instead of the stand-ins under their names.
+        let other = |variable: &str| std::env::var(variable).map(|image| format!("image: \"{image}\"")).ok();
+        let mut grafana = String::new();
+        if stack == "standard" {
+            let image = other("WATCHPOST_TEST_GRAFANA").map(|image| format!(", {image}")).unwrap_or_default();
+            grafana = format!("  grafana: {{port: {}{image}}}\n", self.grafana);
+            if let Some(image) = other("WATCHPOST_TEST_CADVISOR").filter(|_| !components.contains("  cadvisor:")) {
+                grafana += &format!("  cadvisor: {{{image}}}\n");
+            }
+        }
         let text = format!(
             "name: {}\nstack: {stack}\ncomponents:\n  prometheus: {{port: {}, scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}}\n  alertmanager: {{port: {}}}\n{grafana}{components}{more}",
             self.name, self.prometheus, self.alertmanager,

@@ -1,0 +1,36 @@
+use super::super::context::Context;
+use super::super::{block_on, or_interrupt};
+use super::{own, reach};
+use crate::error::{Exit, Result};
+use crate::proof::{Link, Options, prove};
+use crate::ui;
+
+/// Prove the way from Grafana to data in every panel
+///
+/// Grafana up and its login valid, data sources healthy, every deployed dashboard there and unchanged, and every query of
+/// every panel run with its variables as Grafana fills them. It changes nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost dashboards check
+  watchpost dashboards check -v             notes too: panels that are empty for a good reason
+  watchpost dashboards check -o json
+
+Exit status: 6 when something is broken.")]
+pub struct Args {}
+
+pub fn run(_: &Args, context: &Context) -> Result<Exit> {
+    block_on(or_interrupt(check(context)))
+}
+
+async fn check(context: &Context) -> Result<Exit> {
+    let catalog = context.catalog(own::spec(context)?.as_ref())?;
+    let stack = reach::stack(context).await?;
+    let options = Options { links: vec![Link::Dashboards], deliver: false, patience: context.global.timeout };
+    let report = prove(&stack, &catalog, None, &options, &|_| {}).await;
+    if context.ui.json {
+        context.ui.document(&report)?;
+    } else {
+        context.ui.data(&ui::proof::render(&report, context.global.verbose, context.ui.width))?;
+    }
+    Ok(if report.is_broken() { Exit::ProofFailed } else { Exit::Done })
+}

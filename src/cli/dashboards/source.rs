@@ -1,0 +1,131 @@
+//! Where a dashboard to import comes from: a file, an address, or grafana.com.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::docker::http;
+use crate::error::{Error, Result};
+
+/// A dashboard is a few hundred kilobytes at most.
+const MOST_BYTES: usize = 10 << 20;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    File(String),
+    Url(String),
+    /// A dashboard of grafana.com: its number, and its revision; the latest when left out.
+    Gnet {
+        id: u64,
+        revision: Option<u64>,
+    },
+}
+
+/// What was read, and what names it.
+pub struct Read {
+    /// As errors call it.
+    pub name: String,
+    pub text: String,
+    /// Names the dashboard when it has no uid of its own: `gnet-1860`.
+    pub origin: String,
+}
+
+impl Source {
+    /// `gnet:ID[@REVISION]`, an address, else a file.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.starts_with("https://") || text.starts_with("http://") {
+            return Ok(Self::Url(text.to_owned()));
+        }
+        let Some(rest) = text.strip_prefix("gnet:") else { return Ok(Self::File(text.to_owned())) };
+        let (id, revision) = rest.split_once('@').map_or((rest, None), |(id, revision)| (id, Some(revision)));
+        match (id.parse(), revision.map(str::parse).transpose()) {
+            (Ok(id), Ok(revision)) => Ok(Self::Gnet { id, revision }),
+            _ => Err(Error::usage(format!("`{text}` is no dashboard of grafana.com"))
+                .hint("write `gnet:1860` for the latest revision, `gnet:1860@37` for one of them")),
+        }
+    }
+
+    /// `base`: the address of grafana.com.
+    pub async fn read(&self, base: &str) -> Result<Read> {
+        match self {
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    Error::new(format!("cannot read `{path}`"))
+                        .cause(error)
+                        .hint("name a file, an address, or `gnet:ID` for a dashboard of grafana.com")
+                })?;
+                let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                Ok(Read { name: path.clone(), text, origin: stem })
+            }
+            Self::Url(url) => Ok(Read { name: url.clone(), text: download(url).await?, origin: String::new() }),
+            Self::Gnet { id, revision } => {
+                let base = format!("{}/api/dashboards/{id}/revisions", base.trim_end_matches('/'));
+                let revision = match revision {
+                    Some(revision) => *revision,
+                    None => latest(*id, &download(&base).await?)?,
+                };
+                let text = download(&format!("{base}/{revision}/download")).await?;
+                Ok(Read { name: format!("gnet:{id}@{revision}"), text, origin: format!("gnet-{id}") })
+            }
+        }
+    }
+}
+
+/// The highest number in grafana.com's list of revisions.
+fn latest(id: u64, text: &str) -> Result<u64> {
+    let list: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let items = list["items"].as_array().into_iter().flatten();
+    items.filter_map(|item| item["revision"].as_u64()).max().ok_or_else(|| {
+        Error::new(format!("grafana.com lists no revision of the dashboard {id}"))
+            .hint("is the number right? It stands in the address of the dashboard's page")
+    })
+}
+
+async fn download(url: &str) -> Result<String> {
+    let failed = |error: reqwest::Error| {
+        let mut source: &dyn std::error::Error = &error;
+        while let Some(inner) = source.source() {
+            source = inner;
+        }
+        Error::new(format!("cannot download {url}"))
+            .cause(source)
+            .hint("is it reachable from here? HTTPS_PROXY is honoured")
+    };
+    let client = http::outside().map_err(failed)?;
+    let mut response = client.get(url).timeout(PATIENCE).send().await.map_err(failed)?;
+    let status = response.status();
+    if !status.is_success() {
+        let error = Error::new(format!("cannot download {url}")).cause(format!("it answers {status}"));
+        return Err(error.hint(if status.as_u16() == 404 {
+            "is the number or the address right?"
+        } else {
+            "try again later"
+        }));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MOST_BYTES {
+            return Err(Error::new(format!("{url} is larger than a dashboard can be")).hint("is the address right?"));
+        }
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| Error::new(format!("{url} is no text")).cause(error).hint("is the address right?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_told_apart() {
+        let parse = |text: &str| Source::parse(text).expect("a source");
+        assert_eq!(parse("gnet:1860"), Source::Gnet { id: 1860, revision: None });
+        assert_eq!(parse("gnet:1860@37"), Source::Gnet { id: 1860, revision: Some(37) });
+        assert_eq!(parse("https://x/y.json"), Source::Url("https://x/y.json".into()));
+        assert_eq!(parse("a/b.json"), Source::File("a/b.json".into()));
+        assert!(Source::parse("gnet:node").is_err());
+        assert_eq!(latest(1, r#"{"items": [{"revision": 9}, {"revision": 37}, {"revision": 8}]}"#).expect("one"), 37);
+        assert!(latest(1, "{}").is_err());
+    }
+}

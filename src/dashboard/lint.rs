@@ -1,0 +1,293 @@
+//! Whether Grafana takes a dashboard from a file, and whether it shows there what it should.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde_json::Value;
+
+use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, lint_panels, panel, parse, place, title, uid};
+use crate::error::{Error, Result, Severity};
+
+/// One thing that is wrong with one dashboard.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub severity: Severity,
+    /// The panel's title, when it is about one.
+    pub panel: Option<String>,
+    /// What, where and what to do, printed as any error is.
+    pub problem: Error,
+}
+
+/// As JSON: `{severity, panel, message, file, line, column, hint}`; what is not known is null.
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = self.problem.at.as_ref();
+        let mut map = serializer.serialize_struct("Finding", 7)?;
+        map.serialize_field("severity", &self.severity)?;
+        map.serialize_field("panel", &self.panel)?;
+        map.serialize_field("message", &self.problem.message)?;
+        map.serialize_field("file", &at.map(|at| &at.file))?;
+        map.serialize_field("line", &at.map(|at| at.line))?;
+        map.serialize_field("column", &at.map(|at| at.column))?;
+        map.serialize_field("hint", &self.problem.hint)?;
+        map.end()
+    }
+}
+
+/// What is known of the place where the dashboard will be shown.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Uids of the data sources there; empty when they are not known.
+    pub sources: BTreeSet<String>,
+    /// Uids of dashboards that Watchpost brings.
+    pub taken: BTreeSet<String>,
+    /// Seconds between two scrapes; `None` when that is not known.
+    pub scrape_interval: Option<f64>,
+    /// Metrics that are there now.
+    pub metrics: Option<BTreeSet<String>>,
+    /// What Prometheus says to expressions that our parser does not read: its words when it refuses.
+    pub answers: BTreeMap<String, Option<String>>,
+}
+
+/// How strictly: dashboards of the catalog are held to more than what Grafana refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Catalog,
+    Own,
+}
+
+/// One dashboard under the checks.
+pub(super) struct Subject<'a> {
+    pub name: &'a str,
+    pub text: &'a str,
+    pub model: &'a Value,
+    pub origin: Origin,
+    pub findings: Vec<Finding>,
+}
+
+impl Subject<'_> {
+    pub fn add(&mut self, severity: Severity, panel: Option<&str>, needle: &str, problem: Error) {
+        let problem = if problem.at.is_some() { problem } else { problem.at(place(self.name, self.text, needle)) };
+        self.findings.push(Finding { severity, panel: panel.map(str::to_owned), problem });
+    }
+
+    /// An error in the catalog, and a warning in people's own.
+    fn strict(&self) -> Severity {
+        if self.origin == Origin::Catalog { Severity::Error } else { Severity::Warning }
+    }
+}
+
+/// Everything that can be said about people's own dashboard; errors are what Grafana refuses or what shows nothing.
+pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
+    let model = match parse(name, text) {
+        Ok(model) => model,
+        Err(problem) => return vec![Finding { severity: Severity::Error, panel: None, problem }],
+    };
+    let mut findings = structure(name, text, &model, Origin::Own);
+    if is_schema_v2(&model) {
+        return findings;
+    }
+    let mut subject = Subject { name, text, model: &model, origin: Origin::Own, findings: Vec::new() };
+    if around.taken.contains(uid(&model)) {
+        let error = Error::new(format!("the uid `{}` is that of a dashboard that Watchpost brings", uid(&model)));
+        subject.add(
+            Severity::Error,
+            None,
+            "\"uid\"",
+            error.hint("give it another: Grafana would keep only one of them"),
+        );
+    }
+    lint_panels::check(&mut subject, around);
+    findings.extend(subject.findings);
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// Expressions of a dashboard that our parser does not read, with their variables filled in; for Prometheus to judge.
+pub fn unread(text: &str) -> Vec<String> {
+    parse("", text).map(|model| lint_panels::unread(&model)).unwrap_or_default()
+}
+
+/// Whether Grafana takes it: schema, uid, title, data sources, panels that ask nothing.
+pub fn structure(name: &str, text: &str, model: &Value, origin: Origin) -> Vec<Finding> {
+    let mut subject = Subject { name, text, model, origin, findings: Vec::new() };
+    identity(&mut subject);
+    if schema(&mut subject) {
+        for panel in panel::panels(model) {
+            asks(&mut subject, &panel);
+        }
+        datasources(&mut subject, model);
+    }
+    subject.findings
+}
+
+/// One uid, or one title, used twice in a folder takes write access from Grafana's whole provider
+/// (grafana/grafana#89085). Files by name and text; those that are no JSON are passed over.
+pub fn twins<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Finding> {
+    let mut seen: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (name, text) in files {
+        let Ok(model) = parse(name, text) else { continue };
+        for (key, value) in [("uid", uid(&model)), ("title", title(&model))] {
+            if value.is_empty() {
+                continue;
+            }
+            if let Some(first) = seen.get(&(key, value.to_owned())) {
+                let at = place(name, text, &Value::from(value).to_string());
+                let problem = Error::new(format!("`{first}` has the same `{key}`, \"{value}\"")).at(at);
+                let problem =
+                    problem.hint("change one: with both, Grafana stops updating all dashboards of the folder");
+                findings.push(Finding { severity: Severity::Error, panel: None, problem });
+            } else {
+                seen.insert((key, value.to_owned()), name);
+            }
+        }
+    }
+    findings
+}
+
+fn identity(subject: &mut Subject<'_>) {
+    let uid = uid(subject.model);
+    if !is_uid(uid) {
+        // Grafana gives one to a dashboard that has none, and refuses one that it cannot use.
+        let severity = if uid.is_empty() { subject.strict() } else { Severity::Error };
+        let error = Error::new("the dashboard has no usable `uid`");
+        subject.add(
+            severity,
+            None,
+            "\"uid\"",
+            error.hint("1 to 40 letters, digits, `-` and `_`; links and updates go by it"),
+        );
+    }
+    if title(subject.model).trim().is_empty() && !is_schema_v2(subject.model) {
+        let error = Error::new("the dashboard has no `title`").hint("people look for it by title");
+        subject.add(Severity::Error, None, "\"title\"", error);
+    }
+}
+
+/// False when it is of a schema that the other checks cannot read.
+fn schema(subject: &mut Subject<'_>) -> bool {
+    let model = subject.model;
+    if is_schema_v2(model) || model.get("apiVersion").is_some() {
+        let error = Error::new("this is the newer schema, which Grafana does not take from files");
+        let hint = match subject.origin {
+            Origin::Own if !is_schema_v2(model) => {
+                "`watchpost dashboards import FILE` takes the classic JSON out of it"
+            }
+            _ => "export it as classic JSON (Share, Export, `V1 resource` or `Classic`)",
+        };
+        subject.add(Severity::Error, None, "", error.hint(hint));
+        return false;
+    }
+    let missing = model.get("schemaVersion").is_none() && subject.origin == Origin::Own;
+    match model["schemaVersion"].as_u64() {
+        Some(version) if version <= MAX_SCHEMA_VERSION => {}
+        None if missing => {}
+        version => {
+            let given = version.map_or("none".into(), |version| version.to_string());
+            let error = Error::new(format!("`schemaVersion` must be at most {MAX_SCHEMA_VERSION}, not {given}"));
+            subject.add(Severity::Error, None, "\"schemaVersion\"", error.hint("export it as classic JSON"));
+        }
+    }
+    for key in ["__inputs", "__requires", "__elements"].into_iter().filter(|key| model.get(key).is_some()) {
+        let error = Error::new(format!("`{key}` is for the import dialog; from files Grafana passes over it"));
+        let (severity, hint) = match subject.origin {
+            Origin::Catalog => (Severity::Error, "take it out, and let data sources be `${datasource}`"),
+            Origin::Own if key == "__requires" => (Severity::Warning, "take it out"),
+            Origin::Own => (Severity::Error, "`watchpost dashboards import FILE` resolves it"),
+        };
+        subject.add(severity, None, key, error.hint(hint));
+    }
+    if model["id"].is_number() {
+        let error = Error::new("`id` is another Grafana's number of this dashboard");
+        subject.add(subject.strict(), None, "\"id\"", error.hint("take it out; `uid` identifies the dashboard"));
+    }
+    true
+}
+
+/// Panels that show no data of their own.
+const WITHOUT_QUERIES: [&str; 8] =
+    ["text", "news", "dashlist", "alertlist", "annolist", "welcome", "gettingstarted", "nodeGraph"];
+
+fn asks(subject: &mut Subject<'_>, panel: &panel::Panel<'_>) {
+    if WITHOUT_QUERIES.contains(&panel.kind) {
+        return;
+    }
+    let title = panel.title;
+    if title.trim().is_empty() {
+        let at = if panel.id > 0 { format!("\"id\": {}", panel.id) } else { String::new() };
+        let error = Error::new(format!("a panel of type `{}` has no title", panel.kind));
+        subject.add(Severity::Warning, None, &at, error.hint("a few words that name what it shows, with its unit set"));
+    }
+    if panel.model.get("libraryPanel").is_some() && panel.model["targets"].as_array().is_none_or(Vec::is_empty) {
+        let name = panel.model["libraryPanel"]["name"].as_str().unwrap_or(title);
+        let error = Error::new(format!("the library panel `{name}` is in another Grafana's library"));
+        let hint = "export with `Export for sharing externally`, then `watchpost dashboards import FILE` puts it in";
+        return subject.add(Severity::Error, Some(title), "\"libraryPanel\"", error.hint(hint));
+    }
+    if panel.model["targets"].as_array().is_none_or(Vec::is_empty) {
+        let error = Error::new(format!("the panel `{title}` asks nothing")).hint("give it a query below `targets`");
+        subject.add(Severity::Error, Some(title), title, error);
+    }
+    for query in panel.queries().iter().filter(|query| fixed_rate(query.expr)) {
+        let error = Error::new(format!("the panel `{title}` takes a rate over a fixed time"));
+        let needle = if subject.origin == Origin::Own { quoted(query.expr) } else { title.to_owned() };
+        let hint = "write `[$__rate_interval]`, which follows the zoom and the scrape interval";
+        subject.add(Severity::Warning, Some(title), &needle, error.hint(hint));
+    }
+}
+
+/// A text as it stands in JSON, without its quotes.
+pub(super) fn quoted(text: &str) -> String {
+    Value::from(text).to_string().trim_matches('"').to_owned()
+}
+
+fn fixed_rate(expr: &str) -> bool {
+    // A constant pattern, compiled in the tests.
+    regex_lite::Regex::new(r"\b(rate|irate|increase)\([^\[\]]*\[\d").is_ok_and(|pattern| pattern.is_match(expr))
+}
+
+/// A data source is `{type, uid}`, its uid ours or a variable's; a name or an unresolved input finds nothing.
+fn datasources(subject: &mut Subject<'_>, value: &Value) {
+    match value {
+        Value::Object(map) => {
+            if let Some(Value::String(name)) = map.get("datasource") {
+                named_source(subject, name);
+            }
+            let uid = map.get("datasource").and_then(|source| source["uid"].as_str()).unwrap_or_default();
+            if uid.starts_with("${DS_") {
+                let error = Error::new(format!("nothing resolves the data source `{uid}`"));
+                let hint = match subject.origin {
+                    Origin::Catalog => {
+                        "only the import dialog does; write `${datasource}`, a variable of the dashboard"
+                    }
+                    Origin::Own => "only the import dialog does; `watchpost dashboards import FILE` resolves it",
+                };
+                subject.add(Severity::Error, None, uid, error.hint(hint));
+            }
+            map.values().for_each(|inner| datasources(subject, inner));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| datasources(subject, inner)),
+        _ => {}
+    }
+}
+
+fn named_source(subject: &mut Subject<'_>, name: &str) {
+    let built_in = name.starts_with("-- ") || name == "grafana";
+    if built_in && subject.origin == Origin::Own {
+        return;
+    }
+    let is_variable = name.starts_with('$') && !name.trim_start_matches(['$', '{']).starts_with("DS_");
+    let severity = if is_variable { subject.strict() } else { Severity::Error };
+    let hint = match subject.origin {
+        Origin::Catalog => "write `{\"type\": \"prometheus\", \"uid\": \"${datasource}\"}`",
+        Origin::Own => {
+            "write `{\"type\": \"prometheus\", \"uid\": \"watchpost-prometheus\"}`, or `watchpost dashboards import FILE`"
+        }
+    };
+    let error = Error::new(format!("the data source `{name}` is given by name")).hint(hint);
+    subject.add(severity, None, &Value::from(name).to_string(), error);
+}
+
+#[cfg(test)]
+mod tests;

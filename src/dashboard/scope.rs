@@ -1,0 +1,201 @@
+//! Variables put into texts, as Grafana does for Prometheus.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::variable::Chosen;
+
+/// What is in force for each variable.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    values: BTreeMap<String, Chosen>,
+}
+
+/// A text with its variables filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filled {
+    pub text: String,
+    /// Variables of the scope that were put in.
+    pub used: BTreeSet<String>,
+    /// Variables that the scope does not have; Grafana's own (`__interval`) are not among them.
+    pub unknown: BTreeSet<String>,
+}
+
+/// One `$name`, `${name:format}`, `${name.field:format}` or `[[name:format]]`.
+struct Reference<'a> {
+    whole: usize,
+    name: &'a str,
+    format: &'a str,
+}
+
+impl Scope {
+    pub fn set(&mut self, name: impl Into<String>, chosen: Chosen) {
+        self.values.insert(name.into(), chosen);
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Chosen> {
+        self.values.get(name)
+    }
+
+    /// The same with one variable narrowed to a single value, as a repeated panel has it.
+    pub fn with_one(&self, name: &str, value: &str) -> Self {
+        let mut scope = self.clone();
+        let multi = self.get(name).is_some_and(|chosen| chosen.multi);
+        scope.set(name, Chosen { multi, ..Chosen::one(value) });
+        scope
+    }
+
+    /// What a panel is repeated by: the values of the variable; all choices when a custom value stands for all.
+    pub fn repeated(&self, name: &str) -> Vec<String> {
+        self.get(name)
+            .map(|chosen| if chosen.verbatim { &chosen.choices } else { &chosen.values })
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Escapes values for PromQL unless a format says otherwise.
+    pub fn fill(&self, text: &str) -> Filled {
+        let mut filled = Filled::default();
+        let mut rest = text;
+        while let Some(at) = rest.find(['$', '[']) {
+            filled.text.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let Some(reference) = reference(rest) else {
+                let first = rest.chars().next().map_or(1, char::len_utf8);
+                filled.text.push_str(&rest[..first]);
+                rest = &rest[first..];
+                continue;
+            };
+            match self.get(reference.name) {
+                Some(chosen) => {
+                    filled.text.push_str(&formatted(chosen, reference.format));
+                    filled.used.insert(reference.name.to_owned());
+                }
+                None => {
+                    filled.text.push_str(&rest[..reference.whole]);
+                    if !reference.name.starts_with("__") {
+                        filled.unknown.insert(reference.name.to_owned());
+                    }
+                }
+            }
+            rest = &rest[reference.whole..];
+        }
+        filled.text.push_str(rest);
+        filled
+    }
+}
+
+/// The reference at the beginning of `text`.
+fn reference(text: &str) -> Option<Reference<'_>> {
+    if let Some(rest) = text.strip_prefix("[[") {
+        let end = rest.find("]]")?;
+        let (name, format) = rest[..end].split_once(':').unwrap_or((&rest[..end], ""));
+        return is_name(name).then_some(Reference { whole: end + 4, name, format });
+    }
+    if let Some(rest) = text.strip_prefix("${") {
+        let end = rest.find('}')?;
+        let (path, format) = rest[..end].split_once(':').unwrap_or((&rest[..end], ""));
+        let name = path.split('.').next().unwrap_or(path);
+        return is_name(name).then_some(Reference { whole: end + 3, name, format });
+    }
+    let rest = text.strip_prefix('$')?;
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let name = &rest[..end];
+    is_name(name).then_some(Reference { whole: end + 1, name, format: "" })
+}
+
+/// `$1` is a group of a pattern in `label_replace`, and no variable.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn formatted(chosen: &Chosen, format: &str) -> String {
+    if chosen.verbatim {
+        return chosen.values.join("");
+    }
+    let join = |separator: &str| chosen.values.join(separator);
+    let each = |change: &dyn Fn(&str) -> String, separator: &str| {
+        chosen.values.iter().map(|value| change(value)).collect::<Vec<_>>().join(separator)
+    };
+    match format {
+        "" => promql(chosen),
+        "raw" | "csv" | "text" => join(","),
+        "pipe" => join("|"),
+        "regex" => grouped(chosen, &|value| escaped(value, "-/\\^$*+?.()|[]{}", "\\")),
+        "singlequote" => each(&|value| format!("'{}'", value.replace('\'', "\\'")), ","),
+        "doublequote" => each(&|value| format!("\"{}\"", value.replace('"', "\\\"")), ","),
+        "json" => serde_json::to_string(&chosen.values).unwrap_or_default(),
+        "percentencode" => each(&|value| value.replace('%', "%25").replace(' ', "%20"), ","),
+        // Grafana takes what it does not know for `glob`.
+        _ if chosen.values.len() == 1 => join(""),
+        _ => format!("{{{}}}", join(",")),
+    }
+}
+
+/// The Prometheus data source's own: a single value inside quotes, several as a pattern.
+fn promql(chosen: &Chosen) -> String {
+    if !chosen.multi {
+        return chosen.values.join(",").replace('\\', "\\\\").replace('"', "\\\"");
+    }
+    let special = |value: &str| escaped(&value.replace('\\', "\\\\\\\\"), "$^*{}[]'+?.()|", "\\\\");
+    grouped(chosen, &special)
+}
+
+fn grouped(chosen: &Chosen, escape: &dyn Fn(&str) -> String) -> String {
+    let values: Vec<String> = chosen.values.iter().map(|value| escape(value)).collect();
+    match values.as_slice() {
+        [one] => one.clone(),
+        many => format!("({})", many.join("|")),
+    }
+}
+
+fn escaped(value: &str, special: &str, with: &str) -> String {
+    value.chars().flat_map(|c| if special.contains(c) { with } else { "" }.chars().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        let mut scope = Scope::default();
+        let many = |values: &[&str]| Chosen {
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            choices: vec!["x".into(), "y".into()],
+            verbatim: false,
+            multi: true,
+        };
+        scope.set("host", many(&["a.b:1", "c|d"]));
+        scope.set("one", many(&["a.b"]));
+        scope.set("plain", Chosen::one("a.b"));
+        scope.set("all", Chosen { values: vec![".*".into()], verbatim: true, ..many(&[]) });
+        scope
+    }
+
+    #[test]
+    fn formats_are_those_of_grafana() {
+        for (text, expected) in [
+            ("up{i=~\"$host\"}", r#"up{i=~"(a\\.b:1|c\\|d)"}"#),
+            ("up{i=~\"$one\"}", r#"up{i=~"a\\.b"}"#),
+            ("up{i=\"$plain\"}", "up{i=\"a.b\"}"),
+            ("${all}", ".*"),
+            ("${host:regex}", r"(a\.b:1|c\|d)"),
+            ("${host:pipe}", "a.b:1|c|d"),
+            ("${host:csv} ${host:raw}", "a.b:1,c|d a.b:1,c|d"),
+            ("${host:singlequote}", "'a.b:1','c|d'"),
+            ("[[plain]] [[host:pipe]]", "a.b a.b:1|c|d"),
+            ("${host:glob}", "{a.b:1,c|d}"),
+            ("rate(a[$__rate_interval]) [5m] $1 ${1}", "rate(a[$__rate_interval]) [5m] $1 ${1}"),
+        ] {
+            assert_eq!(scope().fill(text).text, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_used_and_what_is_unknown_is_told() {
+        let filled = scope().fill("a{x=\"$host\", y=\"$nobody\"}[$__interval]");
+        assert!(filled.used.contains("host") && filled.unknown.len() == 1 && filled.unknown.contains("nobody"));
+        assert_eq!(scope().with_one("host", "c|d").fill("$host").text, r"c\\|d");
+        assert_eq!(scope().repeated("all"), ["x", "y"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! Receivers that nothing was ever sent to, and a Watchdog that nobody hears.
+
+use serde_json::Value;
+
+use super::exposition::{samples, sum_of};
+use super::seen::Seen;
+use super::{fine, routing};
+use crate::proof::report::Finding;
+
+/// Every alert of these labels is fired for as long as the pipeline works.
+const WATCHDOG: [(&str, &str); 2] = [("alertname", "Watchdog"), ("severity", "none")];
+
+pub fn receivers(seen: &Seen<'_>) -> Vec<Finding> {
+    let (id, subject) = ("receivers", "receivers");
+    let asked = seen.alertmanager.as_ref().and_then(|seen| Ok((seen.in_force.as_ref()?, seen.metrics.as_ref()?)));
+    let (config, metrics) = match asked {
+        Ok(asked) => asked,
+        Err(why) => return vec![Finding::not_checked(id, subject, why)],
+    };
+    let named = routing::named(&config["route"]);
+    let receivers: Vec<&str> = speaking(config).collect();
+    if receivers.is_empty() {
+        return vec![
+            Finding::note(id, subject, "there are none: alerts are only shown")
+                .mend("add one under `alerting.receivers` of the spec, then watchpost up"),
+        ];
+    }
+    receivers.into_iter().map(|name| judge(name, named.contains(&name), metrics)).collect()
+}
+
+/// Receivers that send something somewhere.
+fn speaking(config: &Value) -> impl Iterator<Item = &str> {
+    let receivers = config["receivers"].as_array().into_iter().flatten();
+    let sends = |receiver: &&Value| {
+        let configs = receiver.as_object().into_iter().flatten().filter(|(key, _)| key.ends_with("_configs"));
+        configs.into_iter().any(|(_, configs)| configs.as_array().is_some_and(|configs| !configs.is_empty()))
+    };
+    receivers.filter(sends).filter_map(|receiver| receiver["name"].as_str())
+}
+
+fn judge(name: &str, routed: bool, metrics: &str) -> Finding {
+    let id = format!("receiver:{name}");
+    if !routed {
+        return Finding::note(id, name, "no route leads to it")
+            .mend("add a route to it under `alerting.routes` of the spec, then watchpost up");
+    }
+    let sent = sum_of(metrics, "alertmanager_notifications_total", "receiver_name", name);
+    if sent.is_none() && !metrics.contains("receiver_name=\"") {
+        return Finding::not_checked(id, name, "Alertmanager does not count by receiver")
+            .mend("it is told to by `--enable-feature=receiver-name-in-metrics`");
+    }
+    let sent = sent.unwrap_or(0.0);
+    let failed = sum_of(metrics, "alertmanager_notifications_failed_total", "receiver_name", name).unwrap_or(0.0);
+    let test = format!("watchpost alerts test {name}");
+    if sent == 0.0 {
+        return Finding::note(id, name, "nothing was sent to it since Alertmanager started")
+            .why("whether it takes a message shows only when one is sent")
+            .mend(test);
+    }
+    if failed >= sent {
+        let found = Finding::broken(id, name, format!("took none of the {sent:.0} messages sent to it"));
+        let reasons = reasons(name, metrics);
+        let found = if reasons.is_empty() { found } else { found.why(reasons) };
+        return found.mend(format!("{test} shows what it answers"));
+    }
+    let what = match failed {
+        0.0 => format!("took all {sent:.0} messages"),
+        failed => format!("took {:.0} of {sent:.0} messages", sent - failed),
+    };
+    fine(id, name, what)
+}
+
+/// Alertmanager's own words for why: `clientError`.
+fn reasons(name: &str, metrics: &str) -> String {
+    let wanted = format!("receiver_name=\"{name}\"");
+    let failed = samples(metrics, "alertmanager_notifications_failed_total");
+    let failed = failed.filter(|(labels, count)| labels.contains(&wanted) && *count > 0.0);
+    let reason = |labels: &str| Some(labels.split("reason=\"").nth(1)?.split('"').next()?.to_owned());
+    let reasons: Vec<String> = failed.filter_map(|(labels, _)| reason(labels)).collect();
+    if reasons.is_empty() { String::new() } else { format!("Alertmanager calls it {}", reasons.join(", ")) }
+}
+
+/// A pipeline that is dead sends no alert about it: only somebody outside who misses the Watchdog notices.
+pub fn watchdog(seen: &Seen<'_>) -> Vec<Finding> {
+    let (id, subject) = ("watchdog", "Watchdog");
+    let config = match seen.alertmanager.as_ref().and_then(|seen| seen.in_force.as_ref()) {
+        Ok(config) => config,
+        // Said once, with the receivers.
+        Err(_) => return Vec::new(),
+    };
+    let speaking: Vec<&str> = speaking(config).collect();
+    let heard = routing::receivers(&config["route"], &WATCHDOG);
+    let heard: Vec<&str> = heard.into_iter().filter(|name| speaking.contains(name)).collect();
+    if !heard.is_empty() {
+        return vec![fine(id, subject, format!("goes to {}", heard.join(", ")))];
+    }
+    vec![
+        Finding::note(id, subject, "goes nowhere: nobody outside notices when alerting itself is dead")
+            .why("it always fires, so that a service which misses it can raise the alarm")
+            .mend(
+                "in the spec, `receivers: [{name: heartbeat, type: webhook, url: ADDRESS}]` and \
+                 `routes: [{match: {alertname: Watchdog}, to: heartbeat, repeat_interval: 5m}]` below `alerting`; \
+                 ADDRESS is a service that raises the alarm when calls stop",
+            ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::report::Verdict;
+
+    const METRICS: &str = "\
+alertmanager_notifications_total{integration=\"webhook\",receiver_name=\"good\"} 4
+alertmanager_notifications_total{integration=\"webhook\",receiver_name=\"bad\"} 2
+alertmanager_notifications_total{integration=\"webhook\",receiver_name=\"new\"} 0
+alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"clientError\",receiver_name=\"bad\"} 2
+alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"other\",receiver_name=\"bad\"} 0
+";
+
+    #[test]
+    fn a_receiver_is_judged_by_what_was_sent_to_it() {
+        assert_eq!(judge("good", true, METRICS).verdict, Verdict::Ok);
+        assert_eq!(judge("good", false, METRICS).what, "no route leads to it");
+        let new = judge("new", true, METRICS);
+        assert_eq!((new.verdict, new.mend.as_deref()), (Verdict::Note, Some("watchpost alerts test new")));
+        let bad = judge("bad", true, METRICS);
+        assert_eq!((bad.verdict, bad.what.as_str()), (Verdict::Broken, "took none of the 2 messages sent to it"));
+        assert_eq!(bad.why, ["Alertmanager calls it clientError"]);
+        assert_eq!(judge("x", true, "").verdict, Verdict::NotChecked);
+    }
+}

@@ -1,0 +1,131 @@
+//! What `doctor` found, as people read it: one line a finding, and below it why and what mends it.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+
+use super::human::count;
+use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
+use crate::proof::Verdict;
+use crate::proof::doctor::Diagnosis;
+use crate::proof::report::Finding;
+
+/// Where reasons and mends begin.
+const BELOW: usize = 6;
+/// Narrower than this, lines are broken no further.
+const NARROWEST: usize = 40;
+
+/// The whole diagnosis; what is wider than `width` is broken at spaces.
+pub fn render(diagnosis: &Diagnosis, width: Option<usize>) -> String {
+    let findings = || diagnosis.areas.iter().flat_map(|area| &area.findings);
+    let column = findings().map(|finding| console::measure_text_width(&finding.subject)).max().unwrap_or(0);
+    let mut text = String::new();
+    for area in &diagnosis.areas {
+        let _ = writeln!(text, "{}", paint(STRONG, area.about));
+        for finding in &area.findings {
+            one(&mut text, finding, column, width);
+        }
+    }
+    let _ = write!(text, "\n{}", summary(diagnosis));
+    text
+}
+
+fn sign(verdict: Verdict) -> (Style, &'static str) {
+    match verdict {
+        Verdict::Ok => (GOOD, "✓"),
+        Verdict::Note => (CHANGE, "!"),
+        Verdict::NotChecked => (DIM, "–"),
+        Verdict::Broken => (BAD, "✗"),
+    }
+}
+
+fn one(text: &mut String, finding: &Finding, column: usize, width: Option<usize>) {
+    let (style, sign) = sign(finding.verdict);
+    let padding = " ".repeat(column.saturating_sub(console::measure_text_width(&finding.subject)));
+    let what = match finding.verdict {
+        Verdict::NotChecked => format!("not checked: {}", finding.what),
+        _ => finding.what.clone(),
+    };
+    let indent = column + 6;
+    let lines = wrapped(&what, width, indent);
+    let first = lines.first().map(String::as_str).unwrap_or_default();
+    let _ = writeln!(text, "{}", format!("  {} {}{padding}  {first}", paint(style, sign), finding.subject).trim_end());
+    let margin = " ".repeat(indent);
+    for line in lines.iter().skip(1) {
+        let _ = writeln!(text, "{margin}{line}");
+    }
+    let why = if finding.verdict == Verdict::Ok { "" } else { "why: " };
+    let below = finding.why.iter().map(|text| (DIM, format!("{why}{text}")));
+    let mend = finding.mend.iter().map(|text| (Style::new(), format!("mend: {text}")));
+    for (style, paragraph) in below.chain(mend) {
+        for (at, line) in wrapped(&paragraph, width, BELOW + 2).iter().enumerate() {
+            let indent = if at == 0 { BELOW } else { BELOW + 2 };
+            let _ = writeln!(text, "{:indent$}{}", "", paint(style, line));
+        }
+    }
+}
+
+/// The text in lines that fit beside `indent`.
+fn wrapped(text: &str, width: Option<usize>, indent: usize) -> Vec<String> {
+    let room =
+        width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROWEST.saturating_sub(indent).max(20)));
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if console::measure_text_width(line) + 1 + console::measure_text_width(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn summary(diagnosis: &Diagnosis) -> String {
+    let notes = diagnosis.count(Verdict::Note);
+    let worth = match notes {
+        0 => String::new(),
+        notes => format!(", {} worth knowing", count(notes, "thing")),
+    };
+    match diagnosis.sprung {
+        0 => format!("No trap is sprung{worth}."),
+        1 => format!("1 trap is sprung{worth}."),
+        sprung => format!("{sprung} traps are sprung{worth}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::doctor::Area;
+
+    #[test]
+    fn findings_are_aligned_and_broken_at_spaces() {
+        let broken = Finding::broken("b", "disk", "30 days of data need 88 GB, and 50 GB are there")
+            .why("20,000 samples/s at 1.7 bytes")
+            .mend("watchpost up --set prometheus.retention=13d");
+        let areas = vec![
+            Area {
+                about: "Docker",
+                findings: vec![Finding::ok("a", "engine"), Finding::not_checked("c", "clock", "no way")],
+            },
+            Area { about: "Storage", findings: vec![broken, Finding::note("d", "memory", "tight")] },
+        ];
+        let diagnosis = Diagnosis { stack: "m".into(), host: "local Docker".into(), sprung: 1, areas };
+        let text = anstream::adapter::strip_str(&render(&diagnosis, Some(60))).to_string();
+        insta::assert_snapshot!(text, @r"
+        Docker
+          ✓ engine
+          – clock   not checked: no way
+        Storage
+          ✗ disk    30 days of data need 88 GB, and 50 GB are there
+              why: 20,000 samples/s at 1.7 bytes
+              mend: watchpost up --set prometheus.retention=13d
+          ! memory  tight
+
+        1 trap is sprung, 1 thing worth knowing.
+        ");
+        assert!(text.lines().all(|line| console::measure_text_width(line) <= 60), "{text}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: arguments to library calls, results to streams and exit status.
 
+mod alerts;
 mod catalog;
 mod completions;
 mod context;
@@ -54,6 +55,7 @@ enum Command {
     Secrets(secrets::Args),
     Dashboards(dashboards::Args),
     Render(render::Args),
+    Alerts(alerts::Args),
     Catalog(catalog::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -96,6 +98,7 @@ fn run(command: Command, context: &Context) -> Result<Exit> {
         Command::Logs(args) => logs::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Secrets(args) => secrets::run(&args, context),
+        Command::Alerts(args) => alerts::run(&args, context),
         Command::Catalog(args) => catalog::run(&args, context),
         Command::Dashboards(args) => dashboards::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

@@ -75,6 +75,11 @@ pub enum Event {
     ProofWaiting {
         what: String,
     },
+    /// A test alert on its way to a receiver: `sent, waiting for an answer`.
+    DeliveryStep {
+        receiver: String,
+        step: String,
+    },
     /// One link was looked at.
     LinkChecked {
         link: String,

@@ -10,12 +10,15 @@ mod containers;
 pub mod dashboards;
 pub mod delivery;
 pub mod doctor;
+mod exposition;
 pub mod facts;
+pub mod firing;
 pub mod grafana;
 pub mod junit;
 pub mod live;
 pub mod prometheus;
 pub mod report;
+pub mod route;
 mod rules;
 mod scrape_error;
 mod series;
@@ -62,7 +65,7 @@ pub async fn prove(
         when(wanted(Link::Targets), sink, async { targets }),
         when(wanted(Link::Rules), sink, rules::check(stack, &facts)),
         when(wanted(Link::Alerting), sink, alerting::check(stack, &facts)),
-        when(wanted(Link::Delivery), sink, deliver(stack, &facts, options)),
+        when(wanted(Link::Delivery), sink, deliver(stack, &facts, options, sink)),
         when(wanted(Link::Dashboards), sink, dashboards::check(stack, &facts)),
     );
     let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
@@ -83,9 +86,9 @@ fn tell(checked: &Checked, sink: Sink<'_>) {
     sink(Event::LinkChecked { link: checked.link.name().into(), broken });
 }
 
-async fn deliver(stack: &Stack, facts: &Facts<'_>, options: &Options) -> Checked {
+async fn deliver(stack: &Stack, facts: &Facts<'_>, options: &Options, sink: Sink<'_>) -> Checked {
     if options.deliver {
-        return delivery::check(stack, facts).await;
+        return delivery::check(stack, facts, sink).await;
     }
     let how = "watchpost alerts test, or watchpost verify --deliver";
     Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how.into()))

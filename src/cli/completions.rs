@@ -2,14 +2,14 @@ use clap::Arg;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-use super::context::Context;
+use super::context::{Choice, Context};
 use super::help;
 use crate::catalog::Catalog;
 use crate::error::{Exit, Result};
 
 /// Print shell completions
 ///
-/// They know the names of components and stacks, those of `--catalog` too.
+/// They know the names of components and stacks, those of `--catalog` too, and of the receivers in `watchpost.yaml`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost completions bash > ~/.local/share/bash-completion/completions/watchpost
@@ -21,30 +21,43 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     let catalog = context.catalog(None)?;
+    // Without a spec, or with a wrong one, there are no receivers to know.
+    let spec = context.spec_path().and_then(|_| context.spec(&Choice::default()).ok());
+    let receivers = spec.map(|spec| spec.alerting.receivers.into_iter().map(|receiver| receiver.name).collect());
+    let names = Names::new(&catalog, receivers.unwrap_or_default());
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut with_names(help::command(), &catalog), "watchpost", &mut script);
+    // Parsing itself goes without the names, since overlays are only known by then.
+    let mut command = help::command().mut_subcommands(|sub| names.known_to(sub));
+    clap_complete::generate(args.shell, &mut command, "watchpost", &mut script);
     context.ui.raw(&script)?;
     Ok(Exit::Done)
 }
 
-/// The names as possible values. Parsing itself goes without, since overlays are only known by then.
-fn with_names(command: clap::Command, catalog: &Catalog) -> clap::Command {
-    let components: Vec<String> = catalog.components.keys().cloned().collect();
-    let stacks: Vec<String> = catalog.stacks.keys().cloned().collect();
-    let of = move |names: &[String]| PossibleValuesParser::new(names.to_vec());
-    command.mut_subcommands(|sub| with_subcommand_names(sub, &of(&components), &of(&stacks)))
+/// The names that arguments may have, as possible values.
+struct Names {
+    components: PossibleValuesParser,
+    stacks: PossibleValuesParser,
+    /// Without any, whatever is typed.
+    receivers: Option<PossibleValuesParser>,
 }
 
-fn with_subcommand_names(
-    command: clap::Command,
-    components: &PossibleValuesParser,
-    stacks: &PossibleValuesParser,
-) -> clap::Command {
-    command
-        .mut_args(|arg: Arg| match arg.get_id().as_str() {
-            "component" | "without" | "services" => arg.value_parser(components.clone()),
-            "stack" => arg.value_parser(stacks.clone()),
-            _ => arg,
-        })
-        .mut_subcommands(|sub| with_subcommand_names(sub, components, stacks))
+impl Names {
+    fn new(catalog: &Catalog, receivers: Vec<String>) -> Self {
+        Self {
+            components: PossibleValuesParser::new(catalog.components.keys().cloned()),
+            stacks: PossibleValuesParser::new(catalog.stacks.keys().cloned()),
+            receivers: (!receivers.is_empty()).then(|| PossibleValuesParser::new(receivers)),
+        }
+    }
+
+    fn known_to(&self, command: clap::Command) -> clap::Command {
+        command
+            .mut_args(|arg: Arg| match (arg.get_id().as_str(), &self.receivers) {
+                ("component" | "without" | "services", _) => arg.value_parser(self.components.clone()),
+                ("stack", _) => arg.value_parser(self.stacks.clone()),
+                ("receivers", Some(receivers)) => arg.value_parser(receivers.clone()),
+                _ => arg,
+            })
+            .mut_subcommands(|sub| self.known_to(sub))
+    }
 }

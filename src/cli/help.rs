@@ -8,7 +8,7 @@ use super::Cli;
 
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Deploy", &["init", "up", "plan", "down"]),
-    ("Prove", &["verify", "dashboards", "doctor"]),
+    ("Prove", &["verify", "alerts", "dashboards", "doctor"]),
     ("Look", &["status", "logs", "secrets"]),
     ("Prepare", &["render", "catalog", "schema"]),
     ("This program", &["completions", "version"]),

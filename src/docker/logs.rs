@@ -73,3 +73,14 @@ pub fn logs<'a>(
     });
     Ok(select_all(streams))
 }
+
+/// What one container logs from now on, line by line.
+pub fn coming<'a>(client: &'a Client, container: &str) -> impl Stream<Item = String> + Unpin + 'a + use<'a> {
+    let query = LogsOptions { follow: true, stdout: true, stderr: true, tail: "0".into(), ..Default::default() };
+    let chunks = client.docker.logs(container, Some(query));
+    let lines = chunks.flat_map(|chunk| {
+        let text = chunk.map(|chunk| chunk.to_string()).unwrap_or_default();
+        futures_util::stream::iter(text.lines().map(str::to_owned).collect::<Vec<_>>())
+    });
+    lines.boxed_local()
+}

@@ -2,14 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::api::{Refusal, encoded, json};
+use super::exposition::Exposition;
+use super::route::Labels;
 use crate::docker::{Door, Request};
 use crate::yaml;
 
 pub struct Alertmanager<'a> {
     door: &'a Door,
+}
+
+/// An alert as it is sent to Alertmanager.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Posted {
+    pub labels: Labels,
+    pub annotations: Labels,
+    /// RFC 3339, by the clock of Alertmanager's host.
+    pub starts_at: String,
+    /// An alert whose end has come is resolved.
+    pub ends_at: String,
 }
 
 /// An alert that Alertmanager has.
@@ -70,5 +84,18 @@ impl<'a> Alertmanager<'a> {
     /// Alerts whose labels match, in Alertmanager's notation: `alertname="Watchdog"`.
     pub async fn alerts(&self, matcher: &str) -> Result<Vec<Held>, Refusal> {
         json(&self.get(&format!("/api/v2/alerts?filter={}", encoded(matcher))).await?)
+    }
+
+    /// Errors: Alertmanager's words for what it does not take.
+    pub async fn post(&self, alerts: &[Posted]) -> Result<(), Refusal> {
+        let body = serde_json::to_vec(alerts).map_err(|error| Refusal::said(error.to_string()))?;
+        let request = Request::post("/api/v2/alerts", "application/json", body);
+        let answer = self.door.ask(&request).await.map_err(Refusal::silence)?;
+        if answer.is_good() { Ok(()) } else { Err(Refusal::status(answer.status, &answer.body)) }
+    }
+
+    /// Its own metrics, as they are now.
+    pub async fn metrics(&self) -> Result<Exposition, Refusal> {
+        Ok(Exposition::read(&self.get("/metrics").await?))
     }
 }

@@ -77,6 +77,9 @@ pub struct Rule {
     /// Seconds it must hold before it fires.
     #[serde(default)]
     pub duration: f64,
+    /// Seconds it goes on firing when it holds no longer.
+    #[serde(default, rename = "keepFiringFor")]
+    pub keep_firing_for: f64,
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     #[serde(default)]

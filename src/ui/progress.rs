@@ -70,6 +70,7 @@ fn service_state(event: &Event) -> Option<(&str, String)> {
             (service, format!("{} {tag} {state}", paint(GOOD, "✓")))
         }
         Event::ServiceRemoved { service } => (service, paint(CHANGE, "- removed")),
+        Event::DeliveryStep { receiver, step } => (receiver, paint(DIM, step)),
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! The images must be on the host: `tests/images/build` makes them.
 
+mod alerts;
 mod bundles;
 mod change;
 mod cli;

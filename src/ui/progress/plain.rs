@@ -30,6 +30,7 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::Removed { what, name } => format!("{what} {name} removed"),
         Event::Interrupted => super::STOPPING.into(),
         Event::ProofWaiting { what } => format!("proof: waiting for {what}"),
+        Event::DeliveryStep { receiver, step } => format!("{receiver}: {step}"),
         Event::Warning { text } => format!("{}: {text}", paint(WARNING, "warning")),
         _ => return None,
     })

@@ -2,6 +2,7 @@ pub mod docker;
 pub mod http;
 pub mod registry;
 pub mod run;
+pub mod sink;
 pub mod stack;
 pub mod terminal;
 

@@ -1,0 +1,92 @@
+//! TCP connections of a container, as its own kernel lists them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bollard::container::LogOutput;
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::ExecConfig;
+use futures_util::StreamExt;
+
+use super::connect::Client;
+
+/// Connections that the container has opened itself, by where they lead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    pub connected: Vec<(IpAddr, u16)>,
+    /// Asked for, and not taken yet.
+    pub connecting: Vec<(IpAddr, u16)>,
+}
+
+/// `None` when the container does not run or has no `cat`.
+pub async fn outgoing(client: &Client, container: &str) -> Option<Outgoing> {
+    let command = ["cat", "/proc/net/tcp", "/proc/net/tcp6"].map(str::to_owned).to_vec();
+    let config = ExecConfig { cmd: Some(command), attach_stdout: Some(true), ..Default::default() };
+    let exec = client.docker.create_exec(container, config).await.ok()?;
+    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.ok()?;
+    let StartExecResults::Attached { mut output, .. } = started else { return None };
+    let mut text = String::new();
+    while let Some(Ok(chunk)) = output.next().await {
+        if let LogOutput::StdOut { message } = chunk {
+            text.push_str(&String::from_utf8_lossy(&message));
+        }
+    }
+    text.contains("local_address").then(|| read(&text))
+}
+
+/// <https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html>
+fn read(text: &str) -> Outgoing {
+    const ESTABLISHED: &str = "01";
+    const SYN_SENT: &str = "02";
+    const LISTEN: &str = "0A";
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().take(4).collect()).collect();
+    let rows: Vec<(u16, (IpAddr, u16), &str)> = rows
+        .iter()
+        .filter_map(|row| match row.as_slice() {
+            [_, local, remote, state] => Some((address(local)?.1, address(remote)?, *state)),
+            _ => None,
+        })
+        .collect();
+    let listening: Vec<u16> = rows.iter().filter(|row| row.2 == LISTEN).map(|row| row.0).collect();
+    let of = |state: &str| {
+        let own = rows.iter().filter(|row| row.2 == state && !listening.contains(&row.0) && !row.1.0.is_loopback());
+        own.map(|row| row.1).collect()
+    };
+    Outgoing { connected: of(ESTABLISHED), connecting: of(SYN_SENT) }
+}
+
+/// `020015AC:2385`: words in the byte order of the machine, which is little-endian wherever Docker is common.
+fn address(text: &str) -> Option<(IpAddr, u16)> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| u32::from_str_radix(ip.get(at..at + 8)?, 16).ok().map(u32::swap_bytes);
+    let ip = match ip.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let bits =
+                [0, 8, 16, 24].into_iter().try_fold(0_u128, |bits, at| Some(bits << 32 | u128::from(word(at)?)))?;
+            let ip = Ipv6Addr::from(bits);
+            ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)
+        }
+        _ => return None,
+    };
+    Some((ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_were_opened_here_are_told_from_those_that_came_in() {
+        let found = read(
+            "  sl  local_address rem_address   st
+   0: 0B00007F:93AF 00000000:0000 0A
+   1: 020015AC:A654 010015AC:4669 01
+   2: 020015AC:A676 0A0015AC:01BB 02
+   3: 0000000000000000FFFF0000020015AC:2385 0000000000000000FFFF0000010015AC:D432 01
+   0: 00000000000000000000000000000000:2385 00000000000000000000000000000000:0000 0A\n",
+        );
+        assert_eq!(found.connected, [(IpAddr::from([172, 21, 0, 1]), 18025)]);
+        assert_eq!(found.connecting, [(IpAddr::from([172, 21, 0, 10]), 443)]);
+    }
+}

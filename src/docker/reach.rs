@@ -248,6 +248,8 @@ async fn fetch(http: &reqwest::Client, url: &str, request: &Request, patience: D
     }
     let response = asked.send().await.map_err(plain)?;
     let status = response.status().as_u16();
-    let body = response.text().await.map_err(plain)?;
+    // Text is taken over as it is, without a second copy of what may be megabytes.
+    let body = Vec::from(response.bytes().await.map_err(plain)?);
+    let body = String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     Ok(Answer { status, body })
 }

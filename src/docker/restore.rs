@@ -50,9 +50,12 @@ pub async fn find(client: &Client, service: &str, container: &str) -> Result<Opt
 /// run has set aside already is as wanted, and what that run left under the name goes.
 pub async fn park(client: &Client, parked: &Parked) -> Result<()> {
     remove_successor(client, parked).await?;
-    rename(client, &parked.container, &format!("{}{PARKED}", parked.name)).await?;
+    let aside = format!("{}{PARKED}", parked.name);
+    let named = rename(client, &parked.container, &aside).await;
     set_policy(client, &parked.container, None).await?;
-    remove::stop(client, &parked.container).await
+    remove::stop(client, &parked.container).await?;
+    // One that ends again and again has no network for a moment, and the daemon then refuses to rename it.
+    if named.is_err() { rename(client, &parked.container, &aside).await } else { Ok(()) }
 }
 
 /// Removes the container that runs under the parked one's name, if there is another.

@@ -296,7 +296,13 @@ fn advanced_settings_are_asked_by_group_of_those_who_want_more() {
     send(&mut session, "y");
     await_text(&mut session, "Scrape every");
     send(&mut session, "5s\r");
-    for question in ["Give up a scrape after", "Evaluate rules every", "External labels", "Set its limits too?"] {
+    for question in [
+        "Give up a scrape after",
+        "Evaluate rules every",
+        "External labels",
+        "Set its alerts too?",
+        "Set its limits too?",
+    ] {
         await_text(&mut session, question);
         send(&mut session, ENTER);
     }

@@ -7,6 +7,8 @@ mod context;
 mod dashboards;
 mod doctor;
 mod down;
+#[cfg(test)]
+mod examples;
 mod help;
 mod init;
 mod logs;

@@ -19,6 +19,7 @@ mod restore;
 mod sockets;
 mod status;
 mod store;
+mod undo;
 mod vitals;
 mod watch;
 

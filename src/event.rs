@@ -53,10 +53,11 @@ pub enum Event {
         cause: String,
         log: Vec<String>,
     },
-    /// The container from before is running again.
+    /// The container from before is running again; `ready` when it was seen to be.
     ServiceRestored {
         service: String,
         image: String,
+        ready: bool,
     },
     ServiceRemoved {
         service: String,
@@ -68,6 +69,8 @@ pub enum Event {
     Warning {
         text: String,
     },
+    /// Ctrl-C: what was begun is ended or undone.
+    Interrupted,
     /// The proof waits: `the first scrape of 3 targets`.
     ProofWaiting {
         what: String,

@@ -3,6 +3,7 @@
 mod alerting;
 mod assemble;
 pub mod bundle;
+mod check;
 mod context;
 pub mod resolve;
 mod sample;

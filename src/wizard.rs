@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::catalog::answer::Problem;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use compose_spec::spec;
 pub use scripted::Scripted;
-pub use steps::OVERWRITE;
+pub use steps::{HOST, OVERWRITE, WHERE};
 pub use terminal::Terminal;
 
 /// Answers by key, in their final form; what `--answers` reads and `answers.yaml` holds.
@@ -31,6 +31,8 @@ pub struct Surroundings {
     pub docker: Option<String>,
     /// The file to be written is there already.
     pub overwrites: Option<String>,
+    /// The Docker host was named beforehand, and is not asked for.
+    pub placed: bool,
 }
 
 type Check = Box<dyn Fn(&Value) -> Result<Value, Problem>>;
@@ -76,12 +78,13 @@ pub enum Reply {
 
 /// Who answers: a person at a terminal, or a file.
 pub trait Asker {
-    /// Only an answer that the prompt's check takes comes back. `Err` ends the wizard with nothing written.
+    /// Only an answer that the prompt's check takes comes back. `Err` ends the wizard.
     fn ask(&mut self, prompt: &Prompt) -> Result<Reply>;
 }
 
-/// Asks all that there is to ask. Answers given before going back stay as defaults.
-pub fn run(asker: &mut dyn Asker, catalog: &Catalog, surroundings: &Surroundings) -> Result<Answers> {
+/// Asks all that there is to ask. Answers given before going back stay as defaults. `None`: whoever answers left, by
+/// going back from the first question or by keeping the file that is there.
+pub fn run(asker: &mut dyn Asker, catalog: &Catalog, surroundings: &Surroundings) -> Result<Option<Answers>> {
     let mut answers = Answers::new();
     let mut at = 0;
     loop {
@@ -90,20 +93,18 @@ pub fn run(asker: &mut dyn Asker, catalog: &Catalog, surroundings: &Surroundings
             // Answers to questions that no longer arise are dropped.
             let keys: Vec<String> = steps.into_iter().map(|prompt| prompt.key).collect();
             answers.retain(|key, _| keys.contains(key));
-            return Ok(answers);
+            return Ok(Some(answers));
         };
         if let Some(earlier) = answers.get(&prompt.key) {
             prompt.default = earlier.clone();
         }
         match asker.ask(prompt)? {
-            Reply::Answer(Value::Bool(false)) if prompt.key == steps::OVERWRITE => {
-                return Err(Error::interrupted().hint("`-f FILE` writes to another file"));
-            }
+            Reply::Answer(Value::Bool(false)) if prompt.key == steps::OVERWRITE => return Ok(None),
             Reply::Answer(value) => {
                 answers.insert(prompt.key.clone(), value);
                 at += 1;
             }
-            Reply::Back if at == 0 => return Err(Error::interrupted()),
+            Reply::Back if at == 0 => return Ok(None),
             Reply::Back => at -= 1,
         }
     }

@@ -93,6 +93,7 @@ pub struct Page {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// Said beside the address, such as the user to log in as; `{variable}` stands for an answer.
+    /// A command of ours stands at its end, where the flags that lead to the stack are added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -9,7 +9,7 @@ use super::own;
 use crate::catalog::Catalog;
 use crate::catalog::answer::parse_duration;
 use crate::error::{Error, Result};
-use crate::render::{self, Bundle, OwnFiles};
+use crate::render::{self, Bundle};
 use crate::spec::{self, DEFAULT_STACK, Spec};
 use crate::ui::{Ui, Verbosity};
 
@@ -155,10 +155,7 @@ impl Context {
         let catalog = self.catalog(Some(&spec))?;
         spec.without(&choice.without, catalog.components.keys().map(String::as_str))?;
         let base = self.base();
-        let own = OwnFiles {
-            rules: own::read(&base, &spec.rules, &["yml", "yaml"], "rules")?,
-            dashboards: own::read(&base, &spec.dashboards, &["json"], "dashboards")?,
-        };
+        let own = own::load(&base, &spec, &catalog)?;
         let resolved = render::resolve(&spec, &catalog, own)?;
         let bundle = render::render(&resolved)?;
         Ok(Prepared { stack: spec.stack.clone(), host: self.global.host.clone().or(spec.host), base, bundle })
@@ -189,6 +186,14 @@ impl Context {
         Catalog::with_overlays(&overlays)
     }
 
+    /// The flags that lead another command to the same stack, to stand after it: ` -f shop.yaml --name shop`.
+    pub fn same_stack(&self) -> String {
+        let file = self.global.file.iter().map(|file| ("-f", file.display().to_string()));
+        let name = self.global.name.iter().map(|name| ("--name", name.clone()));
+        let host = self.global.host.iter().map(|host| ("--host", host.clone()));
+        file.chain(name).chain(host).map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
+    }
+
     /// Name and host of the stack, for commands that need no more of the spec.
     pub fn stack(&self) -> Result<(String, Option<String>)> {
         let spec = self.spec_path().map(|path| read_spec(&path)).transpose()?;
@@ -202,6 +207,15 @@ impl Context {
         };
         Ok((name, self.global.host.clone().or(host)))
     }
+}
+
+/// A word as a POSIX shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Compose's rule for project names, <https://docs.docker.com/reference/compose-file/version-and-name/>.

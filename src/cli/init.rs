@@ -1,16 +1,18 @@
+mod closing;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::context::{Choice, Context};
-use super::{block_on, or_interrupt, session, up};
+use super::context::Context;
+use super::{block_on, or_interrupt, session};
 use crate::catalog::Catalog;
 use crate::docker;
 use crate::error::{Error, Exit, Result};
-use crate::spec;
+use crate::spec::{self, Spec};
 use crate::ui::human::count;
-use crate::ui::style::{DIM, STRONG, paint};
-use crate::wizard::{self, Answers, Scripted, Surroundings, Terminal};
+use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, Terminal, WHERE};
 use crate::yaml::emit::emit;
+use closing::Closing;
 
 /// Ask a few questions, write `watchpost.yaml`, and offer to deploy it
 ///
@@ -50,24 +52,61 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
         return Err(Error::new(format!("`{}` is there already", path.display()))
             .hint("`--force` replaces it; `-f FILE` writes to another"));
     }
-    let answers = match scripted {
-        true => from_script(args, &catalog)?,
-        false => at_terminal(context, &catalog, occupied.then(|| path.display().to_string()))?,
+    let around = Surroundings {
+        overwrites: (occupied && !scripted).then(|| path.display().to_string()),
+        placed: context.global.host.is_some(),
+        ..Surroundings::default()
     };
-    let mut spec = wizard::spec(&catalog, &answers)?;
-    spec.name = context.global.name.clone().unwrap_or(spec.name);
+    let answers = match scripted {
+        true => Some(from_script(args, &catalog, &around)?),
+        false => at_terminal(context, &catalog, around)?,
+    };
+    let Some(answers) = answers else {
+        let kept = if occupied { "; `-f FILE` writes to another file" } else { "" };
+        context.ui.say(&format!("Nothing was written{kept}."));
+        return Ok(Exit::Done);
+    };
+    let spec = complete(wizard::spec(&catalog, &answers)?, context, &path)?;
     let text = spec::write(&spec)?;
     // What is written can be deployed: the same checks as `up` makes.
-    crate::render::resolve(&spec::read(&path.display().to_string(), &text)?, &catalog, Default::default())?;
+    let read = spec::read(&path.display().to_string(), &text)?;
+    crate::render::render(&crate::render::resolve(&read, &catalog, Default::default())?)?;
     write_whole(&path, &text)?;
     if let Some(save) = &args.save {
         write_whole(save, &emit(&answers.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))?;
     }
-    summarize(context, args, &catalog, &path, &text, &answers)?;
-    offer(context, &path, scripted)
+    let replaced = args.force || answers.contains_key(wizard::OVERWRITE);
+    let closing = Closing { context, args, catalog: &catalog, path: &path, spec: &spec, answers: &answers, replaced };
+    closing.summarize(&text)?;
+    closing.offer(scripted)
 }
 
-fn from_script(args: &Args, catalog: &Catalog) -> Result<Answers> {
+/// What the flags say goes into the spec as well, so that `up` needs none of them.
+fn complete(mut spec: Spec, context: &Context, path: &Path) -> Result<Spec> {
+    let global = &context.global;
+    spec.name = global.name.clone().unwrap_or(spec.name);
+    spec.host = global.host.clone().or(spec.host);
+    spec.catalog = match global.catalog.as_slice() {
+        [] => None,
+        [folder] => Some(from_folder_of(path, folder)?.display().to_string()),
+        _ => {
+            return Err(Error::usage("a spec names one folder with `catalog:`, and several were given")
+                .hint("put the components into one folder, or give one `--catalog` here and the others to `up`"));
+        }
+    };
+    Ok(spec)
+}
+
+/// A path as the spec has it: relative to the spec's own folder.
+fn from_folder_of(spec: &Path, path: &Path) -> Result<PathBuf> {
+    let beside = spec.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder == Path::new("."));
+    if beside || path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    std::path::absolute(path).map_err(|error| Error::new(format!("cannot find `{}`", path.display())).cause(error))
+}
+
+fn from_script(args: &Args, catalog: &Catalog, around: &Surroundings) -> Result<Answers> {
     let mut asker = match &args.answers {
         None => Scripted::defaults(),
         Some(path) => {
@@ -75,8 +114,8 @@ fn from_script(args: &Args, catalog: &Catalog) -> Result<Answers> {
             Scripted::read(&name, &text)?
         }
     };
-    let answers = wizard::run(&mut asker, catalog, &Surroundings::default())?;
-    asker.finish()?;
+    let answers = wizard::run(&mut asker, catalog, around)?.unwrap_or_default();
+    asker.finish(if around.placed { &[WHERE, HOST] } else { &[] })?;
     Ok(answers)
 }
 
@@ -90,11 +129,11 @@ fn read_answers(path: &Path) -> Result<(String, String)> {
     Ok((path.display().to_string(), std::fs::read_to_string(path).map_err(unreadable)?))
 }
 
-fn at_terminal(context: &Context, catalog: &Catalog, overwrites: Option<String>) -> Result<Answers> {
+fn at_terminal(context: &Context, catalog: &Catalog, mut around: Surroundings) -> Result<Option<Answers>> {
     let mut terminal = Terminal::new();
     terminal.say("Let's put monitoring on a Docker host. Enter takes the default, Esc goes back, ? explains.\n")?;
-    let docker = block_on(or_interrupt(async { Ok(describe(context).await) }))?;
-    wizard::run(&mut terminal, catalog, &Surroundings { docker, overwrites })
+    around.docker = block_on(or_interrupt(async { Ok(describe(context).await) }))?;
+    wizard::run(&mut terminal, catalog, &around)
 }
 
 /// `Docker 28.5, 24 containers`, when a daemon answers.
@@ -113,70 +152,4 @@ fn write_whole(path: &Path, text: &str) -> Result<()> {
     let written = std::fs::File::create(&draft)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.and_then(|()| std::fs::rename(&draft, path)).map_err(failed)
-}
-
-fn summarize(
-    context: &Context,
-    args: &Args,
-    catalog: &Catalog,
-    path: &Path,
-    text: &str,
-    answers: &Answers,
-) -> Result<()> {
-    let ui = &context.ui;
-    let body: String = text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("    {line}\n")).collect();
-    ui.say(&format!("\nWrote {} ({}).", paint(STRONG, path.display()), count(text.lines().count(), "line")));
-    ui.say(&paint(DIM, body.trim_end()));
-    let needed: Vec<&str> = answers
-        .iter()
-        .filter(|(key, _)| key.starts_with("alerts.") && text.contains("secrets:"))
-        .filter_map(|(_, value)| value.as_str())
-        .filter(|source| text.contains(&format!("env: {source}\n")))
-        .collect();
-    if !needed.is_empty() {
-        ui.say(&format!("Set before you deploy: {}", needed.join(", ")));
-    }
-    let again = match (&args.answers, &args.save) {
-        (Some(file), _) => format!("watchpost init --answers {}", file.display()),
-        (None, Some(file)) => format!("watchpost init --answers {}", file.display()),
-        (None, None) => one_line(catalog, answers)?,
-    };
-    ui.say(&format!("The same again without questions:\n  {again}"));
-    Ok(())
-}
-
-/// What was answered otherwise than by default, as a command that can be pasted into a shell.
-fn one_line(catalog: &Catalog, answers: &Answers) -> Result<String> {
-    let defaults = wizard::run(&mut Scripted::defaults(), catalog, &Surroundings::default())?;
-    let said: Vec<String> = answers
-        .iter()
-        .filter(|(key, value)| {
-            key.as_str() != wizard::OVERWRITE && defaults.get(*key) != Some(value) && value.as_str() != Some("")
-        })
-        .map(|(key, value)| format!("{key}: {}", emit(value).trim_end()))
-        .collect();
-    if said.is_empty() {
-        return Ok("watchpost init --defaults".into());
-    }
-    Ok(format!("echo '{{{}}}' | watchpost init --answers -", said.join(", ").replace('\'', r"'\''")))
-}
-
-fn offer(context: &Context, path: &Path, scripted: bool) -> Result<Exit> {
-    if scripted || !context.ui.interactive {
-        context.ui.say(&format!(
-            "Deploy it with: watchpost up{}",
-            if path == Path::new("watchpost.yaml") { String::new() } else { format!(" -f {}", path.display()) }
-        ));
-        return Ok(Exit::Done);
-    }
-    let deploy = block_on(or_interrupt(context.ui.confirm("Deploy now?", true, "--yes")))?;
-    if !deploy {
-        context.ui.say("Deploy it with: watchpost up");
-        return Ok(Exit::Done);
-    }
-    let mut global = context.global.clone();
-    global.file = Some(path.to_owned());
-    global.yes = true;
-    let context = Context { ui: context.ui.clone(), global };
-    block_on(up::deploy(&Choice::default(), true, &context))
 }

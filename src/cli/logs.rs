@@ -12,7 +12,7 @@ use crate::ui::style::{DIM, paint};
 /// Show the logs of a stack's services
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  watchpost logs -f                      all services, as it happens
+  watchpost logs -F                      all services, as it happens (`-f` names the spec)
   watchpost logs prometheus --tail 20    the last lines of one
   watchpost logs --since 10m             the last ten minutes
 
@@ -21,7 +21,7 @@ pub struct Args {
     /// Services; without any, all
     services: Vec<String>,
     /// Go on as more is logged
-    #[arg(long)]
+    #[arg(short = 'F', long)]
     follow: bool,
     /// Only the last lines of each service
     #[arg(long, value_name = "LINES")]

@@ -3,12 +3,128 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::catalog::Catalog;
+use crate::error::{Error, Location, Result};
+use crate::render::OwnFiles;
+use crate::spec::Spec;
+use crate::yaml::{self, Node};
+
+/// All that the spec lists, checked as far as Prometheus and Grafana would otherwise pass over it in silence.
+///
+/// Errors: what `read` refuses; rules that are no YAML with `groups`; dashboards that are no JSON, or whose `uid` or
+/// `title` another one has.
+pub fn load(base: &Path, spec: &Spec, catalog: &Catalog) -> Result<OwnFiles> {
+    let rules = read(base, &spec.rules, &["yml", "yaml"], "rules")?;
+    let dashboards = read(base, &spec.dashboards, &["json"], "dashboards")?;
+    let mut errors: Vec<Error> = rules.values().filter_map(|file| check_rules(file).err()).collect();
+    errors.extend(check_dashboards(&dashboards, catalog));
+    Error::all(errors)?;
+    let contents = |files: BTreeMap<String, Own>| files.into_iter().map(|(name, file)| (name, file.content)).collect();
+    Ok(OwnFiles { rules: contents(rules), dashboards: contents(dashboards) })
+}
+
+/// A file of the user's.
+#[derive(Debug)]
+struct Own {
+    /// As errors call it.
+    path: String,
+    content: Vec<u8>,
+}
+
+impl Own {
+    fn text(&self) -> Result<&str> {
+        let text = std::str::from_utf8(&self.content);
+        text.map_err(|error| Error::new(format!("`{}` is no text", self.path)).cause(error))
+    }
+}
+
+fn check_rules(file: &Own) -> Result<()> {
+    let root = yaml::parse(&file.path, file.text()?)?;
+    if root.get("groups").is_some() {
+        return Ok(());
+    }
+    Err(root
+        .error("a file of rules needs `groups:`")
+        .hint("https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/"))
+}
+
+/// What a dashboard is told by, and where it stands.
+struct Title<'a> {
+    key: &'static str,
+    value: String,
+    /// ``the dashboard `Host` of the catalog``, or the other file.
+    owner: &'a str,
+    at: Option<Location>,
+}
+
+fn check_dashboards(files: &BTreeMap<String, Own>, catalog: &Catalog) -> Vec<Error> {
+    let shipped: Vec<(String, &[u8])> = catalog
+        .components
+        .values()
+        .flat_map(|component| {
+            component.files_in("dashboards", ".json").map(|(_, file)| (file.name.clone(), &*file.content))
+        })
+        .collect();
+    let mut seen: Vec<Title<'_>> = Vec::new();
+    for (name, content) in &shipped {
+        seen.extend(titles(name, content, None));
+    }
+    let mut errors = Vec::new();
+    for file in files.values() {
+        let places = match check_json(file) {
+            Ok(places) => places,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        for title in titles(&file.path, &file.content, places.as_ref()) {
+            if let Some(other) = seen.iter().find(|other| other.key == title.key && other.value == title.value) {
+                let error = Error::new(format!("the {} `{}` is taken by `{}`", title.key, title.value, other.owner))
+                    .hint(format!("give this dashboard another {}: Grafana shows one of the two only", title.key));
+                errors.push(match title.at.clone() {
+                    Some(at) => error.at(at),
+                    None => error.cause(format!("in `{}`", file.path)),
+                });
+            }
+            seen.push(title);
+        }
+    }
+    errors
+}
+
+/// JSON with an object at its root; its places, as far as they can be told.
+fn check_json(file: &Own) -> Result<Option<Node>> {
+    let text = file.text()?;
+    let place =
+        |line: usize, column: usize| yaml::Source::new(&file.path, text).location(line.max(1), column.max(1), 1);
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Err(error) => {
+            let said = error.to_string();
+            let why = said.split(" at line ").next().unwrap_or(&said).to_owned();
+            Err(Error::new(format!("this is not valid JSON: {why}")).at(place(error.line(), error.column())))
+        }
+        Ok(value) if !value.is_object() => Err(Error::new("a dashboard is a JSON object")
+            .at(place(1, 1))
+            .hint("export it in Grafana: Share, Export, Save to file")),
+        // JSON is YAML; where our reader of YAML gives up, errors name the file only.
+        Ok(_) => Ok(yaml::parse(&file.path, text).ok()),
+    }
+}
+
+fn titles<'a>(owner: &'a str, content: &[u8], places: Option<&Node>) -> Vec<Title<'a>> {
+    let Ok(dashboard) = serde_json::from_slice::<serde_json::Value>(content) else { return Vec::new() };
+    let title = |key: &'static str| {
+        let value = dashboard.get(key)?.as_str().filter(|value| !value.is_empty())?.to_owned();
+        Some(Title { key, value, owner, at: places.and_then(|root| Some(root.get(key)?.location())) })
+    };
+    ["uid", "title"].into_iter().filter_map(title).collect()
+}
 
 /// The files of the folders (or single files) that the spec lists under `key`, by name.
 ///
 /// Errors: a path that is not there, a folder without such files, two files of one name.
-pub fn read(base: &Path, paths: &[String], extensions: &[&str], key: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+fn read(base: &Path, paths: &[String], extensions: &[&str], key: &str) -> Result<BTreeMap<String, Own>> {
     let mut files = BTreeMap::new();
     for listed in paths {
         let path = base.join(listed);
@@ -16,7 +132,8 @@ pub fn read(base: &Path, paths: &[String], extensions: &[&str], key: &str) -> Re
         for file in found {
             let content = std::fs::read(&file).map_err(|error| unreadable(&file, key, &error))?;
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if files.insert(name.clone(), content).is_some() {
+            let path = file.strip_prefix("./").unwrap_or(&file).display().to_string();
+            if files.insert(name.clone(), Own { path, content }).is_some() {
                 return Err(Error::new(format!("two files of `{key}:` are called `{name}`"))
                     .hint("rename one: they land in one folder"));
             }
@@ -60,5 +177,49 @@ mod tests {
         std::fs::write(folder.path().join("boards/a.json"), "{}").expect("written");
         std::fs::write(folder.path().join("boards/notes.txt"), "").expect("written");
         assert_eq!(read().expect("read").into_keys().collect::<Vec<_>>(), ["a.json"]);
+    }
+
+    /// Message and line of the errors that these files give.
+    fn problems(files: &[(&str, &str)]) -> Vec<(String, usize)> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).expect("written");
+        }
+        let mut spec = Spec::from_defaults(None, None);
+        let listed = |end: &str| files.iter().map(|f| f.0.to_owned()).filter(|name| name.ends_with(end)).collect();
+        (spec.dashboards, spec.rules) = (listed(".json"), listed(".yml"));
+        let catalog = Catalog::embedded().expect("valid");
+        let Err(error) = load(folder.path(), &spec, &catalog) else { return Vec::new() };
+        let line = |error: &Error| (error.message.clone(), error.at.as_ref().map_or(0, |at| at.line));
+        std::iter::once(&error).chain(&error.also).map(line).collect()
+    }
+
+    #[test]
+    fn what_grafana_and_prometheus_would_pass_over_is_refused_with_its_line() {
+        assert_eq!(problems(&[("a.json", r#"{"uid": "a", "title": "A"}"#), ("r.yml", "groups: []\n")]), []);
+        let found = problems(&[
+            ("a.json", "{\n  \"title\": \"A\",\n}"),
+            ("b.json", "[]"),
+            ("c.json", "{\n\"uid\": \"c\", \"title\": \"C\"}"),
+            ("d.json", "{\"uid\": \"d\",\n\n\"title\": \"C\"}"),
+            ("q.yml", "groups:\n  - name: [\n"),
+            ("r.yml", "rules: []\n"),
+        ]);
+        let lines: Vec<usize> = found.iter().map(|(_, line)| *line).collect();
+        assert_eq!(lines, [3, 1, 3, 1, 3], "{found:?}");
+        assert!(found[0].0.starts_with("this is not valid YAML"), "{found:?}");
+        assert_eq!(found[1].0, "a file of rules needs `groups:`");
+        assert!(found[2].0.starts_with("this is not valid JSON: trailing comma"), "{found:?}");
+        assert!(found[4].0.starts_with("the title `C` is taken by `") && found[4].0.ends_with("c.json`"), "{found:?}");
+    }
+
+    #[test]
+    fn a_dashboard_with_the_uid_of_ours_is_refused() {
+        let catalog = Catalog::embedded().expect("valid");
+        let (_, ours) = catalog.components["prometheus"].files_in("dashboards", ".json").next().expect("one");
+        let ours: serde_json::Value = serde_json::from_slice(&ours.content).expect("JSON");
+        let text = format!("{{\"uid\": {},\n\"title\": \"Mine\"}}", ours["uid"]);
+        let found = problems(&[("mine.json", &text)]);
+        assert!(found.len() == 1 && found[0].1 == 1 && found[0].0.starts_with("the uid `"), "{found:?}");
     }
 }

@@ -47,7 +47,7 @@ async fn show(context: &Context) -> Result<Exit> {
         context.ui.say(&format!("{name} · nothing of it is deployed here; `watchpost up` does it."));
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(["SERVICE", "IMAGE", "STATE", "UPTIME", "ADDRESS"]);
+    let mut table = Table::new(["SERVICE", "IMAGE", "STATE", "UPTIME", "ADDRESS"]).last_whole();
     for service in &services {
         let image = service.image.rsplit('/').next().unwrap_or_default();
         let uptime = since(service.started_at.as_deref());

@@ -7,7 +7,7 @@ use super::session::{self, Draft};
 use super::{block_on, or_interrupt, verify};
 use crate::compose::values::Port;
 use crate::docker::{self, Client, Job};
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::plan::operation::Action;
 use crate::proof::{Link, Options, Report, Stack};
 use crate::ui::changes::{self, Detail};
@@ -49,22 +49,31 @@ pub async fn deploy(choice: &Choice, verify: bool, context: &Context) -> Result<
         let agreed = agree(context, &prepared, &client, &draft).await?;
         Ok((client, draft, agreed))
     });
-    let (client, mut draft, agreed) = agreed.await?;
+    let (client, draft, agreed) = agreed.await?;
+    let pages = pages(context, &prepared, &client);
     if draft.plan.operations.is_empty() {
         let report = or_interrupt(prove(context, choice, &prepared, &client, verify)).await?;
-        return nothing_to_do(context, &prepared, &draft, report.as_ref());
+        return nothing_to_do(context, &prepared, &draft, &pages, report.as_ref());
     }
     if !agreed {
         context.ui.say("Nothing was changed.");
         return Ok(Exit::Done);
     }
     if context.ui.interactive && !context.global.yes {
-        // The question may have stood for long: what is done now is for the host as it is now.
-        draft = or_interrupt(session::draft(&client, &prepared)).await?;
+        or_interrupt(unmoved(&client, &prepared, &draft)).await?;
     }
     apply(context, &prepared, &client, &draft).await?;
     let report = or_interrupt(prove(context, choice, &prepared, &client, verify)).await?;
-    finished(context, &prepared, &draft, began, report.as_ref())
+    finished(context, &draft, &pages, began, report.as_ref())
+}
+
+/// The question may have stood for long: what was agreed to must still be what there is to do.
+async fn unmoved(client: &Client, prepared: &Prepared, agreed: &Draft) -> Result<()> {
+    if session::draft(client, prepared).await?.plan == agreed.plan {
+        return Ok(());
+    }
+    Err(Error::new("the Docker host changed while the question stood; nothing was done")
+        .hint("run `watchpost up` again to see what there is to do now"))
 }
 
 /// The proof of what is deployed by now.
@@ -152,9 +161,15 @@ async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &
     docker::apply(client, &job, &|event| progress.event(event), interrupted).await
 }
 
-fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft, report: Option<&Report>) -> Result<Exit> {
+fn nothing_to_do(
+    context: &Context,
+    prepared: &Prepared,
+    draft: &Draft,
+    pages: &[PageAddress],
+    report: Option<&Report>,
+) -> Result<Exit> {
     if context.ui.json {
-        return done(context, prepared, draft, report);
+        return done(context, draft, pages, report);
     }
     let services = count(draft.plan.unchanged.len(), "service");
     let name = &prepared.bundle.compose.name;
@@ -169,9 +184,8 @@ fn nothing_to_do(context: &Context, prepared: &Prepared, draft: &Draft, report: 
     Ok(proven(report))
 }
 
-fn done(context: &Context, prepared: &Prepared, draft: &Draft, report: Option<&Report>) -> Result<Exit> {
+fn done(context: &Context, draft: &Draft, pages: &[PageAddress], report: Option<&Report>) -> Result<Exit> {
     let (changed, unchanged) = (draft.plan.operations.len(), draft.plan.unchanged.len());
-    let pages = pages(prepared);
     context.ui.json_line(
         &json!({"event": "done", "changed": changed, "unchanged": unchanged, "pages": pages, "proof": report}),
     )?;
@@ -180,20 +194,19 @@ fn done(context: &Context, prepared: &Prepared, draft: &Draft, report: Option<&R
 
 fn finished(
     context: &Context,
-    prepared: &Prepared,
     draft: &Draft,
+    pages: &[PageAddress],
     began: Instant,
     report: Option<&Report>,
 ) -> Result<Exit> {
     if context.ui.json {
-        return done(context, prepared, draft, report);
+        return done(context, draft, pages, report);
     }
     if let Some(report) = report {
         context.ui.say(&format!("\n  proof   {}", proof::short(report)));
     }
-    let pages = pages(prepared);
     let mut table = Table::new([]);
-    for page in &pages {
+    for page in pages {
         table.row([page.title.as_str().into(), page.address.as_str().into(), page.note.as_str().into()]);
     }
     let lines: String = table.render(None).lines().map(|line| format!("  {}\n", line.trim_end())).collect();
@@ -218,7 +231,7 @@ struct PageAddress {
     note: String,
 }
 
-fn pages(prepared: &Prepared) -> Vec<PageAddress> {
+fn pages(context: &Context, prepared: &Prepared, client: &Client) -> Vec<PageAddress> {
     let mut pages = Vec::new();
     for service in prepared.bundle.compose.services.values() {
         let Some(extension) = &service.extension else { continue };
@@ -227,12 +240,17 @@ fn pages(prepared: &Prepared) -> Vec<PageAddress> {
         for port in ports.filter(|port| port.container == page.port) {
             pages.push(PageAddress {
                 title: extension.title.clone(),
-                address: format!("http://{}:{}{}", port.ip, port.host, page.path),
-                note: page.note.clone().unwrap_or_default(),
+                address: format!("http://{}:{}{}", client.engine.openable(&port.ip), port.host, page.path),
+                note: noted(page.note.as_deref().unwrap_or_default(), context),
             });
         }
     }
     // Grafana first: it is what people open.
     pages.sort_by_key(|page| page.note.is_empty());
     pages
+}
+
+/// A page's note. A command of ours stands at its end, and needs the flags that lead to this stack.
+fn noted(note: &str, context: &Context) -> String {
+    if note.contains("watchpost ") { format!("{note}{}", context.same_stack()) } else { note.to_owned() }
 }

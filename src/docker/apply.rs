@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use bollard::query_parameters::StartContainerOptions;
-use tokio::sync::OnceCell;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::{OnceCell, watch};
 
 use super::connect::Client;
 use super::courier::{self, Load};
@@ -15,12 +14,12 @@ use super::create::{self, Marks};
 use super::gate::{self, Failure, Gate};
 use super::restore::{self, Parked};
 use super::watch::{Happening, Watch};
-use super::{dag, pull, remove, said, store};
+use super::{dag, pull, remove, store};
 use crate::compose::{File, Service, values};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
+use crate::plan::Fingerprints;
 use crate::plan::operation::{Action, Operation, Plan};
-use crate::plan::{Fingerprints, observed::label};
 use crate::render::Bundle;
 use crate::secrets::Secret;
 
@@ -51,34 +50,38 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
         generated: OnceCell::new(),
         passed: RefCell::default(),
         parked: RefCell::default(),
+        leaving: RefCell::default(),
         unproven: RefCell::default(),
+        stopping: watch::Sender::new(false),
     };
     remove::couriers(client, &job.bundle.compose.name).await;
     let pulls = job.plan.operations.iter().filter(|o| matches!(o.action, Action::Pull { .. })).count();
     if pulls > 0 {
         sink(Event::PullsStarted { total: pulls });
     }
-    let outcome = tokio::select! {
-        outcome = run.all() => outcome,
-        () = cancelled => Err(Error::interrupted()),
-    };
+    let outcome = run.until(cancelled).await;
     match outcome {
         Ok(()) => run.finish().await,
         Err(error) => Err(run.undo(error).await),
     }
 }
 
-struct Run<'a> {
-    client: &'a Client,
-    job: &'a Job<'a>,
-    sink: Sink<'a>,
+pub(super) struct Run<'a> {
+    pub client: &'a Client,
+    pub job: &'a Job<'a>,
+    pub sink: Sink<'a>,
     http: reqwest::Client,
-    watch: Watch,
+    pub watch: Watch,
     generated: OnceCell<BTreeMap<String, Secret>>,
     passed: RefCell<Vec<Passed<'a>>>,
-    parked: RefCell<Vec<Parked>>,
+    /// Containers that this run set aside, to be replaced or to leave.
+    pub parked: RefCell<Vec<Parked>>,
+    /// Containers that go once all is well, with their service: of those set aside, the ones without a successor.
+    pub leaving: RefCell<Vec<(&'a str, &'a str)>>,
     /// Services created in this run that have not passed their gate.
-    unproven: RefCell<BTreeSet<&'a str>>,
+    pub unproven: RefCell<BTreeSet<&'a str>>,
+    /// Something failed, or the run was interrupted: waiting ends, and nothing more is begun.
+    stopping: watch::Sender<bool>,
 }
 
 /// A service that was ready, and must stay so for a while.
@@ -90,18 +93,49 @@ struct Passed<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn file(&self) -> &'a File {
+    pub fn file(&self) -> &'a File {
         &self.job.bundle.compose
     }
 
+    /// All of it, or up to where it is cancelled. What the daemon was told to do is done by the end in any case.
+    async fn until(&self, cancelled: impl Future<Output = ()>) -> Result<()> {
+        let mut work = std::pin::pin!(self.all());
+        tokio::select! {
+            outcome = &mut work => return outcome,
+            () = cancelled => {}
+        }
+        (self.sink)(Event::Interrupted);
+        self.stop();
+        drop(work.await);
+        Err(Error::interrupted())
+    }
+
     async fn all(&self) -> Result<()> {
-        dag::run(&self.job.plan.operations, |operation| self.carry_out(operation)).await?;
+        dag::run(&self.job.plan.operations, |operation| self.carry_out(operation), || self.stop()).await?;
         self.stay().await
     }
 
+    fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    fn go_on(&self) -> Result<()> {
+        if *self.stopping.borrow() { Err(Error::interrupted()) } else { Ok(()) }
+    }
+
+    /// Ends early when the run is stopping: for what only waits, or can be left midway.
+    async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            outcome = work => Ok(outcome),
+            _ = stopping.wait_for(|stop| *stop) => Err(Error::interrupted()),
+        }
+    }
+
     async fn carry_out(&self, operation: &'a Operation) -> Result<()> {
+        self.go_on()?;
         match &operation.action {
-            Action::Pull { image } => pull::pull(self.client, image, self.sink).await,
+            Action::Pull { image } => self.unless_stopping(pull::pull(self.client, image, self.sink)).await?,
             Action::CreateNetwork { key, name } => {
                 create::network(self.client, self.file(), key, name).await?;
                 (self.sink)(Event::NetworkCreated { name: name.clone() });
@@ -114,14 +148,31 @@ impl<'a> Run<'a> {
             }
             Action::Create { service } => self.create(service).await,
             Action::Recreate { service, container } => {
-                let parked = restore::park(self.client, self.file(), service, container).await?;
-                self.parked.borrow_mut().push(parked);
+                self.park(service, container).await?;
                 self.create(service).await
             }
             Action::Start { service, container } => self.start(service, container.clone(), Instant::now()).await,
-            Action::Remove { .. } | Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } => {
+            Action::Remove { service, container } => self.leave(service, container).await,
+            Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } => {
                 remove::one(self.client, operation, self.sink).await
             }
+        }
+    }
+
+    /// Sets a container aside. It counts as set aside before the first step, so that half of it is undone as well.
+    async fn park(&self, service: &str, container: &str) -> Result<()> {
+        let Some(parked) = restore::find(self.client, service, container).await? else { return Ok(()) };
+        self.parked.borrow_mut().push(parked.clone());
+        let outcome = restore::park(self.client, &parked).await;
+        outcome.map_err(|error| error.within(format!("`{}` cannot be set aside", parked.name)))
+    }
+
+    /// A container without a successor gives up its place now, and goes when all else is well.
+    async fn leave(&self, service: &'a str, container: &'a str) -> Result<()> {
+        self.leaving.borrow_mut().push((service, container));
+        match restore::find(self.client, service, container).await? {
+            Some(found) if !found.aside => self.park(service, container).await,
+            _ => Ok(()),
         }
     }
 
@@ -129,8 +180,10 @@ impl<'a> Run<'a> {
         let began = Instant::now();
         (self.sink)(Event::ServiceCreating { service: name.to_owned() });
         let service = &self.file().services[name];
-        self.unproven.borrow_mut().insert(name);
+        self.go_on()?;
         self.bring_files(name, service).await?;
+        self.go_on()?;
+        self.unproven.borrow_mut().insert(name);
         let fingerprints = self.job.fingerprints;
         let mark = |marks: &'a BTreeMap<String, String>| marks.get(name).map_or("", String::as_str);
         let marks = Marks { files: mark(&fingerprints.files), secrets: mark(&fingerprints.secrets) };
@@ -179,12 +232,13 @@ impl<'a> Run<'a> {
         let service = &self.file().services[name];
         let mut events = self.watch.subscribe();
         (self.sink)(Event::ServiceStarting { service: name.to_owned() });
-        let started = self.client.docker.start_container(&container, None::<StartContainerOptions>).await;
-        if let Err(error) = started {
-            return Err(self.not_started(name, service, &said(&error)));
+        self.go_on()?;
+        if let Err(error) = restore::wake(self.client, &container, service.restart.as_deref()).await {
+            let why = error.causes.first().unwrap_or(&error.message);
+            return Err(self.not_started(name, service, why));
         }
-        let gate = self.gate(name, &container);
-        if let Err(failure) = gate.ready(&mut events).await {
+        let gate = self.gate(name, service, &container);
+        if let Err(failure) = self.unless_stopping(gate.ready(&mut events)).await? {
             return Err(self.refused(name, failure));
         }
         self.unproven.borrow_mut().remove(name);
@@ -194,8 +248,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn gate<'g>(&'g self, name: &'g str, container: &'g str) -> Gate<'g> {
-        let service = &self.file().services[name];
+    pub fn gate<'g>(&'g self, name: &'g str, service: &'g Service, container: &'g str) -> Gate<'g> {
         Gate {
             client: self.client,
             http: &self.http,
@@ -210,8 +263,9 @@ impl<'a> Run<'a> {
     /// All windows of stability side by side, from the moment each service was ready.
     async fn stay(&self) -> Result<()> {
         for mut passed in self.passed.take() {
-            let gate = self.gate(passed.service, &passed.container);
-            if let Err(failure) = gate.stays(&mut passed.events, passed.stable_at).await {
+            let service = &self.file().services[passed.service];
+            let gate = self.gate(passed.service, service, &passed.container);
+            if let Err(failure) = self.unless_stopping(gate.stays(&mut passed.events, passed.stable_at)).await? {
                 self.unproven.borrow_mut().insert(passed.service);
                 return Err(self.refused(passed.service, failure));
             }
@@ -239,54 +293,5 @@ impl<'a> Run<'a> {
             Some(cause) => error.cause(cause),
             None => error.cause("it logged nothing"),
         }
-    }
-
-    /// Everything passed: what was kept aside can go.
-    async fn finish(&self) -> Result<()> {
-        for parked in self.parked.take() {
-            remove::remove(self.client, &parked.container).await?;
-        }
-        Ok(())
-    }
-
-    /// Brings back what was replaced; the error then says how it ended.
-    async fn undo(&self, mut error: Error) -> Error {
-        remove::couriers(self.client, &self.file().name).await;
-        // What did not pass goes; its log is in the error. An old container comes back under the name.
-        let unproven = self.unproven.take();
-        let changed = !unproven.is_empty();
-        for name in unproven {
-            let _ = remove::remove(self.client, &self.file().container_name(name)).await;
-        }
-        let parked = self.parked.take();
-        let restored_any = !parked.is_empty();
-        for parked in parked {
-            match restore::restore(self.client, self.file(), &parked).await {
-                Ok(()) => (self.sink)(Event::ServiceRestored { service: parked.service, image: parked.image }),
-                Err(problem) => {
-                    let said = format!("`{}` could not be brought back: {problem}", parked.service);
-                    error = error.exit(Exit::NotRolledBack).cause(said).hint(format!(
-                        "its old container is `{}`: `docker ps -a --filter label={}={}` shows it",
-                        parked.container,
-                        label::STACK,
-                        self.file().name
-                    ));
-                    return error;
-                }
-            }
-        }
-        if error.exit == Exit::Interrupted {
-            return error.hint("run `watchpost up` again to finish, or `watchpost down` to take it away");
-        }
-        if restored_any || changed {
-            error.exit = Exit::RolledBack;
-        }
-        let ended = match (restored_any, changed) {
-            (true, _) => Some("the previous version is running again"),
-            (false, true) => Some("it was taken away again, and what ran before was left alone"),
-            (false, false) => None,
-        };
-        let hint: Vec<String> = error.hint.take().into_iter().chain(ended.map(str::to_owned)).collect();
-        if hint.is_empty() { error } else { error.hint(hint.join("; ")) }
     }
 }

@@ -172,13 +172,18 @@ fn healthcheck(check: &compose::Healthcheck) -> HealthConfig {
     }
 }
 
-fn host_config(file: &File, name: &str, service: &Service, ports: &[Port], network: String) -> Result<HostConfig> {
-    let policy = match service.restart.as_deref() {
+/// Compose's word for it in Docker's; left out, it is never restarted.
+pub fn restart_policy(restart: Option<&str>) -> RestartPolicyNameEnum {
+    match restart {
         Some("always") => RestartPolicyNameEnum::ALWAYS,
         Some("unless-stopped") => RestartPolicyNameEnum::UNLESS_STOPPED,
         Some("on-failure") => RestartPolicyNameEnum::ON_FAILURE,
         _ => RestartPolicyNameEnum::NO,
-    };
+    }
+}
+
+fn host_config(file: &File, name: &str, service: &Service, ports: &[Port], network: String) -> Result<HostConfig> {
+    let policy = restart_policy(service.restart.as_deref());
     let bytes = |text: &Option<String>| text.as_deref().and_then(values::bytes).map(u64::cast_signed);
     let logging = service.logging.as_ref().map(|logging| HostConfigLogConfig {
         typ: Some(logging.driver.clone()),

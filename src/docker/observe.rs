@@ -263,11 +263,30 @@ pub async fn download(client: &Client, container: &str, path: &str) -> Option<BT
         let mut entry = entry.ok()?;
         if entry.header().entry_type().is_file() {
             // The archive begins with the folder's own name.
-            let path = entry.path().ok()?.components().skip(1).collect::<std::path::PathBuf>();
+            let path = entry.path().ok()?.to_string_lossy().into_owned();
+            let below = below_its_folder(&path);
             let mut content = Vec::new();
             entry.read_to_end(&mut content).ok()?;
-            files.insert(path.to_string_lossy().into_owned(), content);
+            files.insert(below, content);
         }
     }
     Some(files)
+}
+
+/// A path of an archive without its first part, joined by `/` wherever we run.
+fn below_its_folder(path: &str) -> String {
+    let parts = path.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".");
+    parts.skip(1).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_archives_are_the_same_on_every_system() {
+        assert_eq!(below_its_folder("abc/rules/own/a.yml"), "rules/own/a.yml");
+        assert_eq!(below_its_folder("abc\\rules\\a.yml"), "rules/a.yml");
+        assert_eq!(below_its_folder("./abc/a.yml"), "a.yml");
+    }
 }

@@ -13,7 +13,7 @@ use crate::plan::operation::{Action, Operation, Plan};
 
 /// Carries out the plan of `down`.
 pub async fn tear_down(client: &Client, project: &str, plan: &Plan, sink: Sink<'_>) -> Result<()> {
-    dag::run(&plan.operations, |operation| one(client, operation, sink)).await?;
+    dag::run(&plan.operations, |operation| one(client, operation, sink), || {}).await?;
     couriers(client, project).await;
     Ok(())
 }

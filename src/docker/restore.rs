@@ -1,71 +1,116 @@
 //! Keeping the old container aside while the new one proves itself, and bringing it back when it does not.
+//!
+//! Each step leaves a state that the next plan recognizes: a container is named aside before it is stopped.
 
-use bollard::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
+use bollard::models::{ContainerInspectResponse, ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{InspectContainerOptions, RenameContainerOptions, StartContainerOptions};
 
 use super::connect::Client;
 use super::courier::{self, Load};
 use super::observe::PARKED;
-use super::{failed, remove};
-use crate::compose::File;
+use super::{create, failed, remove, status_of};
+use crate::compose::{File, Service};
 use crate::error::Result;
 use crate::plan::observed::label;
 
-/// A container that was replaced in this run.
+/// A container that this run set aside.
 #[derive(Debug, Clone)]
 pub struct Parked {
     pub service: String,
     pub container: String,
     pub image: String,
-    /// What it said about restarting before it was parked.
-    policy: Option<RestartPolicy>,
+    /// The name it runs under.
+    pub name: String,
+    /// An interrupted run had set it aside before.
+    pub aside: bool,
+    /// What it was made from; `None` when its label cannot be read.
+    pub settings: Option<Service>,
     /// The folder of files it ran with; empty when it has none.
     files: String,
 }
 
-/// Stops the container, names it aside, and keeps the daemon from bringing it back by itself.
-pub async fn park(client: &Client, file: &File, service: &str, container: &str) -> Result<Parked> {
-    let name = file.container_name(service);
-    let cannot = || format!("`{name}` cannot be set aside");
-    let found =
-        client.docker.inspect_container(container, None::<InspectContainerOptions>).await.map_err(failed(cannot()))?;
+/// What is to be set aside; changes nothing. `None` when the container is gone.
+pub async fn find(client: &Client, service: &str, container: &str) -> Result<Option<Parked>> {
+    let Some(found) = inspect(client, container).await? else { return Ok(None) };
+    let name = name_of(&found);
     let config = found.config.unwrap_or_default();
-    let parked = Parked {
+    let labels = config.labels.unwrap_or_default();
+    Ok(Some(Parked {
         service: service.to_owned(),
         container: container.to_owned(),
         image: config.image.unwrap_or_default(),
-        policy: found.host_config.and_then(|host| host.restart_policy),
-        files: config.labels.and_then(|labels| labels.get(label::FILES).cloned()).unwrap_or_default(),
-    };
-    let never = RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None };
-    set_policy(client, container, Some(never)).await?;
-    remove::stop(client, container).await?;
-    rename(client, container, &format!("{name}{PARKED}")).await?;
-    Ok(parked)
+        aside: name.ends_with(PARKED),
+        name: name.strip_suffix(PARKED).map_or(name.clone(), str::to_owned),
+        settings: labels.get(label::SERVICE).and_then(|text| serde_json::from_str(text).ok()),
+        files: labels.get(label::FILES).cloned().unwrap_or_default(),
+    }))
 }
 
-/// The new container goes, the files are turned back, and the old container runs again under its name.
+/// Names the container aside, keeps the daemon from bringing it back by itself, and stops it. One that an interrupted
+/// run has set aside already is as wanted, and what that run left under the name goes.
+pub async fn park(client: &Client, parked: &Parked) -> Result<()> {
+    remove_successor(client, parked).await?;
+    rename(client, &parked.container, &format!("{}{PARKED}", parked.name)).await?;
+    set_policy(client, &parked.container, None).await?;
+    remove::stop(client, &parked.container).await
+}
+
+/// Removes the container that runs under the parked one's name, if there is another.
+pub async fn remove_successor(client: &Client, parked: &Parked) -> Result<()> {
+    match inspect(client, &parked.name).await?.and_then(|found| found.id) {
+        Some(id) if id != parked.container => remove::remove(client, &id).await,
+        _ => Ok(()),
+    }
+}
+
+/// The files are turned back, and the old container runs again under its name. Its successor is gone already.
 pub async fn restore(client: &Client, file: &File, parked: &Parked) -> Result<()> {
-    let name = file.container_name(&parked.service);
-    // By name, since the new container may be there only half.
-    remove::remove(client, &name).await?;
-    if !parked.files.is_empty() {
+    if !parked.files.is_empty() && parked.name == file.container_name(&parked.service) {
         let mut load = Load::default();
         load.point_to(file.files_volume(&parked.service), &parked.files);
         courier::deliver(client, &file.name, &parked.image, &load).await?;
     }
-    rename(client, &parked.container, &name).await?;
-    set_policy(client, &parked.container, parked.policy.clone()).await?;
-    let started = client.docker.start_container(&parked.container, None::<StartContainerOptions>).await;
-    started.map_err(failed(format!("`{name}` cannot be started again")))
+    rename(client, &parked.container, &parked.name).await?;
+    let restart = parked.settings.as_ref().and_then(|settings| settings.restart.as_deref());
+    wake(client, &parked.container, restart.or(Some("unless-stopped"))).await
 }
 
+/// Starts a container that does not run, under the restart policy `restart`. One that is paused goes on.
+pub async fn wake(client: &Client, container: &str, restart: Option<&str>) -> Result<()> {
+    let cannot = || failed("it cannot be started");
+    let found = client.docker.inspect_container(container, None::<InspectContainerOptions>).await.map_err(cannot())?;
+    // An interrupted run may have left it without one.
+    set_policy(client, container, restart).await?;
+    if found.state.and_then(|state| state.paused) == Some(true) {
+        return client.docker.unpause_container(container).await.map_err(failed("it cannot be unpaused"));
+    }
+    client.docker.start_container(container, None::<StartContainerOptions>).await.map_err(cannot())
+}
+
+async fn inspect(client: &Client, container: &str) -> Result<Option<ContainerInspectResponse>> {
+    match client.docker.inspect_container(container, None::<InspectContainerOptions>).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if status_of(&error) == Some(404) => Ok(None),
+        Err(error) => Err(failed(format!("the container `{container}` cannot be inspected"))(error)),
+    }
+}
+
+fn name_of(found: &ContainerInspectResponse) -> String {
+    found.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned()
+}
+
+/// The daemon refuses the name that a container has already.
 async fn rename(client: &Client, container: &str, name: &str) -> Result<()> {
+    if inspect(client, container).await?.is_some_and(|found| name_of(&found) == name) {
+        return Ok(());
+    }
     let options = RenameContainerOptions { name: name.to_owned() };
-    client.docker.rename_container(container, options).await.map_err(failed(format!("`{name}` cannot be renamed")))
+    client.docker.rename_container(container, options).await.map_err(failed(format!("`{name}` cannot be its name")))
 }
 
-async fn set_policy(client: &Client, container: &str, policy: Option<RestartPolicy>) -> Result<()> {
-    let update = ContainerUpdateBody { restart_policy: policy, ..Default::default() };
+async fn set_policy(client: &Client, container: &str, restart: Option<&str>) -> Result<()> {
+    let policy: RestartPolicyNameEnum = create::restart_policy(restart);
+    let policy = RestartPolicy { name: Some(policy), maximum_retry_count: None };
+    let update = ContainerUpdateBody { restart_policy: Some(policy), ..Default::default() };
     client.docker.update_container(container, update).await.map_err(failed("a restart policy cannot be changed"))
 }

@@ -8,7 +8,7 @@ use super::connect::Client;
 use crate::compose::Service;
 use crate::error::Result;
 use crate::plan::Observed;
-use crate::plan::observed::{Container, Health, State, label};
+use crate::plan::observed::{Container, Engine, Health, State, label};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServiceStatus {
@@ -42,7 +42,7 @@ pub async fn status(client: &Client, observed: &Observed) -> Result<Vec<ServiceS
             let restarts = found.as_ref().and_then(|found| found.restart_count).unwrap_or(0);
             let started_at =
                 found.and_then(|found| found.state?.started_at).filter(|_| container.state == State::Running);
-            one(container, restarts, started_at)
+            one(&client.engine, container, restarts, started_at)
         })
         .collect();
     statuses.sort_by(|a, b| a.service.cmp(&b.service));
@@ -54,13 +54,15 @@ pub async fn running(client: &Client) -> Option<usize> {
     Some(client.docker.list_containers(None::<ListContainersOptions>).await.ok()?.len())
 }
 
-fn one(container: &Container, restarts: i64, started_at: Option<String>) -> ServiceStatus {
+fn one(engine: &Engine, container: &Container, restarts: i64, started_at: Option<String>) -> ServiceStatus {
     let service: Service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
     let extension = service.extension.unwrap_or_default();
     let title = if extension.title.is_empty() { container.service.clone() } else { extension.title };
     let page = extension.page;
     let addresses = container.ports.iter().map(|port| match &page {
-        Some(page) if page.port == port.container_port => format!("http://{}:{}{}", port.ip, port.port, page.path),
+        Some(page) if page.port == port.container_port => {
+            format!("http://{}:{}{}", engine.openable(&port.ip), port.port, page.path)
+        }
         _ => format!("{}:{}", port.ip, port.port),
     });
     ServiceStatus {

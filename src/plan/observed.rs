@@ -56,6 +56,27 @@ pub struct Engine {
     pub name: String,
 }
 
+impl Engine {
+    /// What stands in an address that opens a port published on `ip`: for a port on all addresses, this machine's own,
+    /// or the host's name.
+    pub fn openable<'a>(&'a self, ip: &'a str) -> &'a str {
+        match (ip, self.local) {
+            ("0.0.0.0" | "::" | "[::]" | "", true) => "127.0.0.1",
+            ("0.0.0.0" | "::" | "[::]" | "", false) => self.host().unwrap_or(ip),
+            _ => ip,
+        }
+    }
+
+    /// `db1` of `ssh://ops@db1:22`.
+    fn host(&self) -> Option<&str> {
+        let (_, rest) = self.name.split_once("://")?;
+        let authority = rest.split('/').next()?;
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let end = host.find(']').map(|end| end + 1).or(host.rfind(':')).unwrap_or(host.len());
+        Some(&host[..end]).filter(|host| !host.is_empty())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Container {
     pub id: String,
@@ -132,4 +153,19 @@ pub struct TakenPort {
     pub protocol: String,
     /// Who holds it: ``container `web` ``, `another program`.
     pub holder: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_on_all_addresses_is_opened_by_one_that_can_be_opened() {
+        let engine = |local, name: &str| Engine { local, name: name.into(), ..Engine::default() };
+        assert_eq!(engine(true, "local Docker").openable("0.0.0.0"), "127.0.0.1");
+        assert_eq!(engine(true, "local Docker").openable("10.0.0.1"), "10.0.0.1");
+        assert_eq!(engine(false, "ssh://ops@db1:22").openable("0.0.0.0"), "db1");
+        assert_eq!(engine(false, "tcp://[fd00::1]:2375").openable("::"), "[fd00::1]");
+        assert_eq!(engine(false, "tcp://db1").openable("127.0.0.1"), "127.0.0.1");
+    }
 }

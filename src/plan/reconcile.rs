@@ -1,6 +1,6 @@
 //! Bundle and snapshot to plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::fingerprints::Fingerprints;
 use super::observed::{Container, Health, Observed, State, label};
@@ -45,12 +45,18 @@ pub fn plan(bundle: &Bundle, fingerprints: &Fingerprints, observed: &Observed) -
         let ports = holders(name, service, observed);
         drafts.push(draft.after(foundations.iter().cloned()).after(needed).after(ports));
     }
-    drafts.extend(removals(file, observed).into_iter().map(|draft| draft.after(pulled.iter().cloned())));
+    let removals = removals(file, observed, &drafts);
+    drafts.extend(removals.into_iter().map(|draft| draft.after(pulled.iter().cloned())));
     Ok(Plan { operations: order(drafts), unchanged })
 }
 
 fn key(service: &str) -> String {
     format!("service {service}")
+}
+
+/// What an interrupted run set aside for a service. It is what last passed the gates, and comes back on failure.
+fn parked<'a>(observed: &'a Observed, service: &str) -> Option<&'a Container> {
+    observed.containers.iter().find(|container| container.service == service && container.parked)
 }
 
 /// The container that stands for the service, parked ones and stray ones aside.
@@ -73,10 +79,15 @@ fn service_draft(
     fingerprints: &Fingerprints,
     observed: &Observed,
 ) -> Option<Draft> {
-    let Some(container) = main_container(&bundle.compose, observed, name) else {
+    let main = main_container(&bundle.compose, observed, name);
+    let compare = |container: &Container| changes(bundle, name, service, container, fingerprints, observed);
+    if let Some(parked) = parked(observed, name) {
+        return Some(resumed(name, main.filter(|main| compare(main).0.is_empty()), parked, compare(parked)));
+    }
+    let Some(container) = main else {
         return Some(Draft::new(key(name), Action::Create { service: name.into() }).cause("not there yet"));
     };
-    let (causes, diff) = changes(bundle, name, service, container, fingerprints, observed);
+    let (causes, diff) = compare(container);
     if !causes.is_empty() {
         let action = Action::Recreate { service: name.into(), container: container.id.clone() };
         let mut draft = Draft::new(key(name), action);
@@ -93,6 +104,26 @@ fn service_draft(
         (State::Exited | State::Dead | State::Removing, _) => "it has stopped",
     };
     Some(Draft::new(key(name), Action::Start { service: name.into(), container: container.id.clone() }).cause(why))
+}
+
+/// A service whose replacement was interrupted. A successor that is as wanted and runs is gated; else it is made anew,
+/// from what was set aside.
+fn resumed(
+    name: &str,
+    successor: Option<&Container>,
+    parked: &Container,
+    (mut causes, diff): (Vec<String>, Vec<super::operation::FileDiff>),
+) -> Draft {
+    let runs = |container: &&Container| container.state == State::Running && container.health != Health::Unhealthy;
+    if let Some(successor) = successor.filter(runs) {
+        let action = Action::Start { service: name.into(), container: successor.id.clone() };
+        return Draft::new(key(name), action).cause("its replacement was interrupted before it had proved itself");
+    }
+    let action = Action::Recreate { service: name.into(), container: parked.id.clone() };
+    causes.insert(0, "its replacement was interrupted".into());
+    let mut draft = Draft::new(key(name), action);
+    (draft.causes, draft.diff) = (causes, diff);
+    draft
 }
 
 fn changes(
@@ -183,14 +214,21 @@ fn holders(name: &str, service: &Service, observed: &Observed) -> Vec<String> {
     observed.containers.iter().filter(holds).flat_map(|c| [key(&c.service), format!("container {}", c.id)]).collect()
 }
 
-/// Containers that the bundle does not have, and what an interrupted run left parked.
-fn removals(file: &File, observed: &Observed) -> Vec<Draft> {
-    let mains: BTreeMap<&str, &str> = file
-        .services
-        .keys()
-        .filter_map(|service| Some((service.as_str(), main_container(file, observed, service)?.id.as_str())))
+/// Containers that the bundle does not have, and what an interrupted run left aside. They go last, when all services
+/// have passed their gates, unless one needs their port.
+fn removals(file: &File, observed: &Observed, drafts: &[Draft]) -> Vec<Draft> {
+    let kept: BTreeSet<&str> = drafts
+        .iter()
+        .filter_map(|draft| match &draft.action {
+            Action::Recreate { container, .. } => Some(container.as_str()),
+            _ => None,
+        })
         .collect();
-    let stray = |container: &&Container| mains.get(container.service.as_str()) != Some(&container.id.as_str());
+    let mains: BTreeSet<&str> =
+        file.services.keys().filter_map(|service| Some(main_container(file, observed, service)?.id.as_str())).collect();
+    let services: Vec<String> = file.services.keys().map(|service| key(service)).collect();
+    let stray =
+        |container: &&Container| !mains.contains(container.id.as_str()) && !kept.contains(container.id.as_str());
     observed
         .containers
         .iter()
@@ -204,8 +242,8 @@ fn removals(file: &File, observed: &Observed) -> Vec<Draft> {
             };
             let action = Action::Remove { service: container.service.clone(), container: container.id.clone() };
             let draft = Draft::new(format!("container {}", container.id), action).cause(why);
-            // What was parked is kept until its successor has passed the gate.
-            if container.parked { draft.after([key(&container.service)]) } else { draft }
+            let first = drafts.iter().any(|other| other.after.contains(&draft.key));
+            if first { draft } else { draft.after(services.iter().cloned()) }
         })
         .collect()
 }

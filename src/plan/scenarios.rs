@@ -81,7 +81,9 @@ impl Host {
                 }
                 Action::Create { service } => self.create(bundle, service),
                 Action::Recreate { service, container } => {
-                    self.observed.containers.retain(|c| c.id != *container);
+                    // What comes back on failure goes, and whatever else stands under the name.
+                    let name = bundle.compose.container_name(service);
+                    self.observed.containers.retain(|c| c.id != *container && c.name != name);
                     self.create(bundle, service);
                 }
                 Action::Start { container, .. } => {
@@ -250,19 +252,62 @@ fn what_has_stopped_or_limps_is_started_and_gated_again() {
     }
 }
 
-#[test]
-fn what_an_interrupted_run_left_parked_goes_after_its_successor_is_up() {
+/// A host on which the replacement of Prometheus was interrupted: the old one aside, and the new one in a state.
+fn interrupted(successor: Option<State>) -> Host {
     let mut host = Host::deployed("stack: minimal");
     let mut parked = host.container("prometheus").clone();
     (parked.id, parked.name, parked.parked, parked.state) =
         ("old".into(), format!("{}.parked", parked.name), true, State::Exited);
+    match successor {
+        Some(state) => {
+            (host.container("prometheus").state, host.container("prometheus").health) = (state, Health::None)
+        }
+        None => host.observed.containers.retain(|c| c.service != "prometheus"),
+    }
     host.observed.containers.push(parked);
-    let lines = text(&host.plan(&bundle("stack: minimal")).expect("a plan"));
-    assert_eq!(lines, ["remove prometheus (left over from an interrupted deployment)"]);
-    host.observed.containers.retain(|c| c.service != "prometheus" || c.parked);
+    host
+}
+
+#[test]
+fn what_an_interrupted_run_left_parked_goes_after_its_successor_is_gated() {
+    let mut host = interrupted(Some(State::Running));
     let plan = host.plan(&bundle("stack: minimal")).expect("a plan");
-    assert!(text(&plan)[0].starts_with("create prometheus"));
+    assert_eq!(
+        text(&plan),
+        [
+            "start prometheus (its replacement was interrupted before it had proved itself)",
+            "remove prometheus (left over from an interrupted deployment)"
+        ]
+    );
     assert_eq!(plan.operations[1].depends_on, [0]);
+}
+
+#[test]
+fn an_interrupted_replacement_is_made_anew_from_what_was_set_aside_whatever_the_spec_says_now() {
+    for successor in [None, Some(State::Created), Some(State::Exited), Some(State::Running)] {
+        for retention in ["15d", "6d"] {
+            let bundle = bundle(&format!("stack: minimal\ncomponents: {{prometheus: {{retention: {retention}}}}}"));
+            let mut host = interrupted(successor);
+            let plan = host.plan(&bundle).expect("a plan");
+            if (successor, retention) != (Some(State::Running), "15d") {
+                assert_eq!(plan.operations.len(), 1, "{:?}", text(&plan));
+                assert!(matches!(&plan.operations[0].action, Action::Recreate { container, .. } if container == "old"));
+            }
+            host.apply(&bundle, &plan);
+            assert_eq!(text(&host.plan(&bundle).expect("a plan")), Vec::<String>::new(), "{successor:?} {retention}");
+        }
+    }
+}
+
+#[test]
+fn a_component_goes_only_when_all_others_have_passed_unless_its_port_is_needed() {
+    let without = "stack: minimal\ncomponents: {alertmanager: false, prometheus: {retention: 2d}}";
+    let plan_of = |text: &str| Host::deployed("stack: minimal").plan(&bundle(text)).expect("a plan");
+    let plan = plan_of(without);
+    assert!(text(&plan)[0].starts_with("recreate prometheus"), "{:?}", text(&plan));
+    assert_eq!(plan.operations[1].depends_on, [0]);
+    let plan = plan_of("stack: minimal\ncomponents: {alertmanager: false, prometheus: {port: 9093}}");
+    assert!(text(&plan)[0].starts_with("remove alertmanager"), "{:?}", text(&plan));
 }
 
 #[test]

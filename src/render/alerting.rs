@@ -4,10 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::resolve::{Receiver, Resolved};
 use crate::compose::values::SECRETS_TARGET;
-use crate::spec::alerting::Route;
-
-/// The receiver of alerts that go to nobody.
-const NOBODY: &str = "nobody";
+use crate::spec::alerting::{NOBODY, Route};
 
 /// `route`, `inhibit_rules` and `receivers` of `alertmanager.yml`.
 /// <https://prometheus.io/docs/alerting/latest/configuration/>
@@ -28,9 +25,7 @@ fn route(resolved: &Resolved<'_>) -> Value {
     };
     // Watchdog always fires and InfoInhibitor only mutes: neither is news to anybody who does not ask for it by name.
     let (asked, others): (Vec<&Route>, Vec<&Route>) =
-        resolved.routes.iter().filter(|route| !route.matches.is_empty()).partition(|route| {
-            route.matches.get("alertname").is_some_and(|name| matches!(name.as_str(), "Watchdog" | "InfoInhibitor"))
-        });
+        resolved.routes.iter().partition(|route| route.asks_for_a_quiet_one());
     let nobody = json!({"receiver": NOBODY, "matchers": ["alertname=~\"Watchdog|InfoInhibitor\""]});
     let routes: Vec<Value> =
         asked.into_iter().map(child).chain([nobody]).chain(others.into_iter().map(child)).collect();
@@ -44,16 +39,20 @@ fn route(resolved: &Resolved<'_>) -> Value {
     })
 }
 
-/// Who gets what no route matches: the route without conditions, or the only receiver.
+/// Who gets what no route matches: the only receiver, when there is no route at all.
 fn fallback<'a>(resolved: &'a Resolved<'_>) -> &'a str {
-    let unconditional = resolved.routes.iter().find(|route| route.matches.is_empty());
-    let only = resolved.receivers.first().filter(|_| resolved.receivers.len() == 1 && resolved.routes.is_empty());
-    unconditional.map(|route| route.to.as_str()).or(only.map(|receiver| receiver.name.as_str())).unwrap_or(NOBODY)
+    match resolved.receivers.as_slice() {
+        [only] if resolved.routes.is_empty() => &only.name,
+        _ => NOBODY,
+    }
 }
 
+/// A route of the spec in its position. One without conditions has no matchers, and takes everything.
 fn child(route: &Route) -> Value {
-    let matchers: Vec<String> = route.matches.iter().map(|(label, value)| matcher(label, value)).collect();
-    let mut child = json!({"receiver": route.to, "matchers": matchers});
+    let mut child = json!({"receiver": route.to});
+    if !route.matches.is_empty() {
+        child["matchers"] = route.matches.iter().map(|(label, value)| matcher(label, value)).collect();
+    }
     if route.goes_on {
         child["continue"] = json!(true);
     }

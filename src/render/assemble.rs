@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::bundle::Bundle;
-use super::context;
 use super::resolve::{Instance, Resolved};
 use super::template::Templates;
+use super::{check, context};
 use crate::catalog::question::Kind;
 use crate::compose::values::{FILES_PREFIX, FILES_TARGET};
 use crate::compose::{self, Extension, File, Logging, Secret, SecretExtension, Service};
@@ -40,7 +40,7 @@ pub fn render(resolved: &Resolved<'_>) -> Result<Bundle> {
         secrets(&mut templates, &mut file, resolved, instance, &tera)?;
     }
     contents(&mut templates, resolved, &shared, &mut files)?;
-    check_ports(&file)?;
+    check::check(resolved, &file, &files)?;
     let text = compose::write(&file, &HEADER)?;
     let compose = compose::parse("compose.yaml", &text)?;
     Ok(Bundle { text, compose, files })
@@ -262,26 +262,6 @@ fn declared(resolved: &Resolved<'_>, name: &str) -> Result<Secret> {
     })
 }
 
-/// Two services on one port: said here in terms of settings, before Compose's own check.
-fn check_ports(file: &File) -> Result<()> {
-    let ports = file.services.iter().flat_map(|(name, service)| {
-        service.ports.iter().filter_map(move |text| Some((name, compose::values::Port::parse(text).ok()?)))
-    });
-    let ports: Vec<_> = ports.collect();
-    for (index, (name, port)) in ports.iter().enumerate() {
-        if let Some((other, _)) =
-            ports[..index].iter().find(|(_, taken)| port.clashes(&taken.ip, taken.host, &taken.protocol))
-        {
-            return Err(Error::new(format!(
-                "`{other}` and `{name}` would both be published on port {} of {}",
-                port.host, port.ip
-            ))
-            .hint(format!("give one another port: `--set {name}.port=…`")));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -356,7 +336,8 @@ probes: [{url: 'https://shop.example.com/'}]
         let bundle = bundle(EVERYTHING).expect("rendered");
         let config =
             yaml::parse("a", &text_of(&bundle, "files/alertmanager/alertmanager.yml")).expect("YAML").to_json();
-        assert_eq!(config["route"]["receiver"], "hook");
+        assert_eq!(config["route"]["receiver"], "nobody");
+        assert_eq!(config["route"]["routes"][2], serde_json::json!({"receiver": "hook"}));
         assert_eq!(config["route"]["routes"][1]["matchers"][0], "severity=\"critical\"");
         assert_eq!(config["route"]["routes"][1]["continue"], true);
     }
@@ -382,6 +363,18 @@ probes: [{url: 'https://shop.example.com/'}]
             ("components:\n  grafana: [{name: a}]\n", "a stack holds one `grafana`, not a list"),
             ("components:\n  redis-exporter: true\n", "component `redis-exporter` needs `address`"),
             ("alerting: {receivers: [{name: a, type: slak, x: y}]}\n", "unknown type `slak` of receiver"),
+            (
+                "alerting: {receivers: [{name: a, type: webhook, url: 'http://a', send_resolved: maybe}]}\n",
+                "`send_resolved` of receiver `a` must be true or false, not the text `maybe`",
+            ),
+            ("components: {alertmanager: {port: 9090}}", "`alertmanager` and `prometheus` would both be published on"),
+            ("components: {prometheus: {bind: \"999.1\"}}", "`prometheus` cannot be published on `999.1:9090:9090`"),
+            ("probes: [{url: 'http://a', module: http_200}]", "there is no module `http_200` to probe with"),
+            (
+                "components: {cadvisor: false, grafana: false}\ndashboards: [a]",
+                "`dashboards` need the component `grafana`",
+            ),
+            ("components: {prometheus: {scrape_interval: 5s, scrape_timeout: 8s}}", "`scrape_timeout` of `prometheus`"),
         ] {
             let error = bundle(text).expect_err("refused");
             assert!(error.message.starts_with(message), "{}", error.message);
@@ -390,7 +383,30 @@ probes: [{url: 'https://shop.example.com/'}]
         assert!(
             bundle("components: {prometheus: false}").expect_err("refused").message.contains("without `prometheus`")
         );
-        assert!(bundle("components: {alertmanager: {port: 9090}}").expect_err("refused").message.contains("port 9090"));
+    }
+
+    #[test]
+    fn a_module_that_is_not_there_is_guessed_and_the_others_are_listed() {
+        let error = bundle("probes: [{url: 'http://a', module: http_200}]").expect_err("refused");
+        assert_eq!(error.label.as_deref(), Some("did you mean `http_2xx`?"));
+        assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("`icmp`") && hint.contains("`tcp_tls`")));
+        let error = bundle("probes: [{url: 'http://a', module: zzz}]").expect_err("refused");
+        assert_eq!(error.label, None);
+    }
+
+    #[test]
+    fn every_bad_instance_of_a_list_is_told_at_once() {
+        let text =
+            "components:\n  redis-exporter:\n    - {name: a}\n    - {name: b, address: 'b:1'}\n    - {name: c}\n";
+        let error = bundle(text).expect_err("refused");
+        let line = |error: &Error| error.at.as_ref().map(|at| at.line);
+        assert_eq!((line(&error), error.also.iter().map(line).collect::<Vec<_>>()), (Some(3), vec![Some(5)]));
+    }
+
+    #[test]
+    fn a_short_interval_needs_no_timeout_set() {
+        let bundle = bundle("components: {prometheus: {scrape_interval: 5s}}").expect("rendered");
+        assert!(!text_of(&bundle, "files/prometheus/prometheus.yml").contains("scrape_timeout"));
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::catalog::answer::{self, Subject};
+use crate::catalog::answer::{self, Subject, parse_duration};
 use crate::catalog::question::Kind;
 use crate::catalog::{Catalog, Component};
 use crate::error::{Error, Result, did_you_mean};
 use crate::spec::alerting::Route;
 use crate::spec::{Answers, ProbeTarget, SecretSource, Selection, Spec, Target};
-use crate::yaml::Node;
+use crate::yaml::{Kind as YamlKind, Node};
 
 /// All that rendering needs; every answer valid, every reference resolved.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Resolved<'a> {
     pub probes: Vec<ProbeTarget>,
     pub secrets: BTreeMap<String, SecretSource>,
     pub own: OwnFiles,
+    /// The spec as read, for errors that come later; `None` for one made from flags.
+    pub source: Option<Node>,
 }
 
 /// One service to be: a component with its answers.
@@ -34,6 +36,8 @@ pub struct Instance<'a> {
     pub name: String,
     pub component: &'a Component,
     pub answers: answer::Resolved,
+    /// The answers that the spec or a flag gives, with their places, for errors that come later.
+    pub given: Answers,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +74,7 @@ pub fn resolve<'a>(spec: &Spec, catalog: &'a Catalog, own: OwnFiles) -> Result<R
         probes: spec.probes.clone(),
         secrets: spec.secrets.clone(),
         own,
+        source: spec.source.clone(),
     };
     let place = |error: Error, node: Option<&Node>| match node {
         Some(node) if error.at.is_none() => error.at(node.location()),
@@ -130,7 +135,8 @@ fn instances<'a>(
     let subject = format!("component `{name}`");
     let help = format!("`watchpost catalog show {name}` lists its settings");
     let empty = BTreeMap::new();
-    listed
+    let mut errors = Vec::new();
+    let resolved = listed
         .into_iter()
         .map(|(instance, answers, owner)| {
             let subject = Subject { name: &subject, help: &help };
@@ -140,9 +146,12 @@ fn instances<'a>(
                     .map_or_else(|| name.to_owned(), |instance| format!("{name}-{}", instance.to_lowercase())),
                 component,
                 answers: answer::resolve(subject, &component.manifest.questions, answers, presets, owner)?,
+                given: answers.clone(),
             })
         })
-        .collect()
+        .filter_map(|instance: Result<_>| instance.map_err(|error| errors.push(error)).ok())
+        .collect();
+    Error::all(errors).map(|()| resolved)
 }
 
 fn receivers(spec: &Spec, catalog: &Catalog, resolved: &mut Vec<Receiver>) -> Vec<Error> {
@@ -158,6 +167,10 @@ fn receivers(spec: &Spec, catalog: &Catalog, resolved: &mut Vec<Receiver>) -> Ve
         let help = format!("a receiver of type `{}` takes {known}, send_resolved", kind.name);
         let mut settings = receiver.settings.clone();
         let send_resolved = settings.remove("send_resolved");
+        if let Some(value) = send_resolved.as_ref().filter(|value| !matches!(value.kind, YamlKind::Bool(_))) {
+            let message = format!("`send_resolved` of {subject} must be true or false, not {}", value.describe());
+            errors.push(value.error(message).hint("left out, it is true: it is told as well when an alert is over"));
+        }
         match answer::resolve(
             Subject { name: &subject, help: &help },
             &kind.questions,
@@ -166,7 +179,10 @@ fn receivers(spec: &Spec, catalog: &Catalog, resolved: &mut Vec<Receiver>) -> Ve
             node,
         ) {
             Ok(mut settings) => {
-                let wanted = send_resolved.is_none_or(|node| !matches!(node.kind, crate::yaml::Kind::Bool(false)));
+                let wanted = match send_resolved.as_ref().map(|node| &node.kind) {
+                    Some(YamlKind::Bool(wanted)) => *wanted,
+                    _ => true,
+                };
                 settings.insert("send_resolved".into(), Value::Bool(wanted));
                 let passwords = kind.questions.iter().filter(|question| question.kind == Kind::Password);
                 resolved.push(Receiver {
@@ -224,14 +240,22 @@ fn check(spec: &Spec, resolved: &Resolved<'_>) -> Result<()> {
             );
         }
     }
-    if !resolved.probes.is_empty() && !present.contains("blackbox-exporter") {
-        let error = Error::new("`probes` need the component `blackbox-exporter`, which this stack does not have")
-            .hint("add `blackbox-exporter: true` under `components:`");
-        errors.push(match spec.source.as_ref().and_then(|source| source.key("probes")) {
+    for (key, component, listed) in [
+        ("probes", "blackbox-exporter", resolved.probes.len()),
+        ("dashboards", "grafana", spec.dashboards.len()),
+        ("rules", "prometheus", spec.rules.len()),
+    ] {
+        if listed == 0 || present.contains(component) {
+            continue;
+        }
+        let error = Error::new(format!("`{key}` need the component `{component}`, which this stack does not have"))
+            .hint(format!("add `{component}: true` under `components:`, or take `{key}:` out"));
+        errors.push(match spec.source.as_ref().and_then(|source| source.key(key)) {
             Some(key) => error.at(key.location()),
             None => error,
         });
     }
+    errors.extend(resolved.instances.iter().filter_map(timeout_past_interval));
     let jobs: BTreeSet<&str> =
         resolved.instances.iter().filter_map(|i| Some(i.component.manifest.scrape.as_ref()?.job.as_str())).collect();
     let nodes = top(spec, "targets").map(Node::items).unwrap_or_default();
@@ -244,4 +268,23 @@ fn check(spec: &Spec, resolved: &Resolved<'_>) -> Result<()> {
         }
     }
     Error::all(errors)
+}
+
+/// Prometheus refuses a timeout that is longer than the interval; left out, it is the shorter of 10s and the interval.
+fn timeout_past_interval(instance: &Instance<'_>) -> Option<Error> {
+    let setting = |name: &str| Some((instance.answers.get(name)?.as_str()?, instance.given.get(name)));
+    let (interval, interval_at) = setting("scrape_interval")?;
+    let (timeout, timeout_at) = setting("scrape_timeout")?;
+    if parse_duration(timeout)? <= parse_duration(interval)? {
+        return None;
+    }
+    let name = &instance.name;
+    let error = Error::new(format!(
+        "`scrape_timeout` of `{name}` is longer than its `scrape_interval`: {timeout} and {interval}"
+    ))
+    .hint("leave `scrape_timeout` out: it is then 10s, or the interval where that is shorter");
+    Some(match timeout_at.or(interval_at) {
+        Some(node) => error.at(node.location()),
+        None => error,
+    })
 }

@@ -24,11 +24,11 @@ pub fn sample(
         .iter()
         .map(|(name, other)| {
             let answers = lint::samples(&other.manifest.questions).0;
-            Instance { name: name.clone(), component: other, answers }
+            Instance { name: name.clone(), component: other, answers, given: Default::default() }
         })
         .collect();
     let name = &component.manifest.name;
-    let subject = Instance { name: name.clone(), component, answers: answers.clone() };
+    let subject = Instance { name: name.clone(), component, answers: answers.clone(), given: Default::default() };
     instances.retain(|instance| &instance.name != name);
     instances.push(subject.clone());
     let resolved = Resolved {
@@ -41,6 +41,7 @@ pub fn sample(
         probes: Vec::new(),
         secrets: BTreeMap::new(),
         own: OwnFiles::default(),
+        source: None,
     };
     let tera = context::tera(&context::of_instance(&context::shared(&resolved), &subject))?;
     let mut templates = Templates::default();

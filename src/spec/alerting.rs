@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::types::Answers;
 use crate::yaml::Node;
 
+/// The receiver of alerts that go to nobody; always there, and no receiver of the spec is named like it.
+pub const NOBODY: &str = "nobody";
+
 #[derive(Debug, Clone, Default)]
 pub struct Alerting {
     pub receivers: Vec<Receiver>,
@@ -40,4 +43,11 @@ pub struct Route {
     pub group_wait: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat_interval: Option<String>,
+}
+
+impl Route {
+    /// Asks by name for an alert that is news to nobody else; such a route comes before all others.
+    pub fn asks_for_a_quiet_one(&self) -> bool {
+        self.matches.get("alertname").is_some_and(|name| matches!(name.as_str(), "Watchdog" | "InfoInhibitor"))
+    }
 }

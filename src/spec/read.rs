@@ -1,10 +1,13 @@
 //! Reading `watchpost.yaml`: every error of one pass, each with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod alerting;
+mod scraping;
 
-use super::alerting::{Alerting, Receiver, Route};
+use std::collections::BTreeMap;
+
+use super::alerting::Alerting;
 use super::names;
-use super::types::{Answers, DEFAULT_NAME, DEFAULT_STACK, ProbeTarget, SecretSource, Selection, Spec, Target};
+use super::types::{Answers, DEFAULT_NAME, DEFAULT_STACK, SecretSource, Selection, Spec};
 use crate::catalog::answer::parse_duration;
 use crate::error::{Error, Result, did_you_mean};
 use crate::yaml::{self, Kind, Node};
@@ -41,9 +44,7 @@ struct Reader {
 
 impl Reader {
     fn spec(&mut self, root: &Node) -> Spec {
-        if !matches!(root.kind, Kind::Mapping(_) | Kind::Null) {
-            self.errors.push(root.error(format!("expected a mapping, found {}", root.describe())));
-        }
+        self.mapping(root, "the spec", "such as `stack: standard`");
         self.known_keys(root, &KEYS);
         let mut spec = Spec {
             name: self.text(root, "name").unwrap_or_else(|| DEFAULT_NAME.into()),
@@ -55,8 +56,8 @@ impl Reader {
             alerting: Alerting::default(),
             targets: Vec::new(),
             probes: Vec::new(),
-            dashboards: self.list(root, "dashboards"),
-            rules: self.list(root, "rules"),
+            dashboards: self.paths(root, "dashboards"),
+            rules: self.paths(root, "rules"),
             source: Some(root.clone()),
         };
         if let (Some(node), false) = (root.get("name"), names::is_project(&spec.name)) {
@@ -88,33 +89,50 @@ impl Reader {
         }
     }
 
-    fn text(&mut self, node: &Node, key: &str) -> Option<String> {
-        let value = node.get(key).filter(|value| !value.is_null())?;
-        match value.decode::<String>() {
-            Ok(text) => Some(text),
-            Err(error) => {
-                self.errors.push(error);
-                None
-            }
+    /// Anything but a mapping, or nothing, is an error of this node.
+    fn mapping(&mut self, node: &Node, what: &str, hint: &str) {
+        if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
+            let message = format!("{what} must be a mapping, found {}", node.describe());
+            self.errors.push(node.error(message).hint(hint));
         }
     }
 
-    fn list<T: serde::de::DeserializeOwned>(&mut self, node: &Node, key: &str) -> Vec<T> {
-        let Some(value) = node.get(key) else { return Vec::new() };
-        if !matches!(value.kind, Kind::Sequence(_) | Kind::Null) {
-            self.errors.push(value.error(format!("`{key}` must be a list, found {}", value.describe())));
+    fn text(&mut self, node: &Node, key: &str) -> Option<String> {
+        let value = node.get(key).filter(|value| !value.is_null())?;
+        if value.as_str().is_none() {
+            let error = value.error(format!("`{key}` must be a text, found {}", value.describe()));
+            self.errors.push(match value.kind {
+                Kind::Sequence(_) | Kind::Mapping(_) => error,
+                _ => error.hint("put it in quotes if it is meant"),
+            });
         }
-        value.items().iter().filter_map(|item| item.decode().map_err(|error| self.errors.push(error)).ok()).collect()
+        value.as_str().map(str::to_owned)
+    }
+
+    /// The items under `key`; anything but a list, or nothing, is an error.
+    fn items<'n>(&mut self, node: &'n Node, key: &str) -> &'n [Node] {
+        let Some(value) = node.get(key) else { return &[] };
+        if !matches!(value.kind, Kind::Sequence(_) | Kind::Null) {
+            let error = value.error(format!("`{key}` must be a list, found {}", value.describe()));
+            self.errors.push(error.hint("write each item on a line of its own, after `- `"));
+        }
+        value.items()
+    }
+
+    /// The items under `key` that can be read, each with its place.
+    fn list<'n, T: serde::de::DeserializeOwned>(&mut self, node: &'n Node, key: &str) -> Vec<(T, &'n Node)> {
+        let items = self.items(node, key);
+        let mut read = |item: &Node| item.decode().map_err(|error| self.errors.push(error)).ok();
+        items.iter().filter_map(|item| Some((read(item)?, item))).collect()
+    }
+
+    fn paths(&mut self, root: &Node, key: &str) -> Vec<String> {
+        self.list(root, key).into_iter().map(|(path, _)| path).collect()
     }
 
     fn components(&mut self, root: &Node) -> BTreeMap<String, Selection> {
         let Some(node) = root.get("components") else { return BTreeMap::new() };
-        if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
-            self.errors.push(
-                node.error(format!("`components` must be a mapping, found {}", node.describe()))
-                    .hint("write `prometheus: {retention: 30d}` below it"),
-            );
-        }
+        self.mapping(node, "`components`", "write `prometheus: {retention: 30d}` below it");
         let mut components = BTreeMap::new();
         for (key, value) in node.entries() {
             let name = key.as_str().unwrap_or_default();
@@ -122,6 +140,11 @@ impl Reader {
                 Kind::Bool(false) => Selection::Off,
                 Kind::Bool(true) | Kind::Null => Selection::One(Answers::new()),
                 Kind::Mapping(_) => Selection::One(answers(value, &[])),
+                Kind::Sequence(items) if items.is_empty() => {
+                    let error = value.error(format!("the list of `{name}` is empty"));
+                    self.errors.push(error.hint(format!("`{name}: false` leaves it out")));
+                    continue;
+                }
                 Kind::Sequence(items) => Selection::Many(self.instances(name, items)),
                 _ => {
                     self.errors.push(value.error(format!(
@@ -140,17 +163,24 @@ impl Reader {
         let mut instances: Vec<(String, Answers)> = Vec::new();
         for item in items {
             let Some(name) = self.text(item, "name") else {
-                self.errors.push(item.error(format!("each `{component}` of a list needs a `name`")));
+                // What is no text has been told.
+                if item.get("name").is_none_or(Node::is_null) {
+                    self.errors.push(item.error(format!("each `{component}` of a list needs a `name`")));
+                }
                 continue;
             };
             let place = item.get("name").unwrap_or(item);
             if !names::is_name(&name) {
                 self.errors
                     .push(place.error(format!("`{name}` cannot be a name")).hint("letters, digits, `-` and `_`"));
-            } else if instances.iter().any(|(other, _)| *other == name) {
-                self.errors.push(
-                    place.error(format!("two of `{component}` are named `{name}`")).hint("give each its own name"),
-                );
+            } else if let Some((other, _)) = instances.iter().find(|(other, _)| other.eq_ignore_ascii_case(&name)) {
+                let error = place.error(format!("two of `{component}` are named `{name}`"));
+                let hint = "give each its own name";
+                self.errors.push(if *other == name {
+                    error.hint(hint)
+                } else {
+                    error.cause(format!("names of services are lowercase, so that `{other}` is the same")).hint(hint)
+                });
             } else {
                 instances.push((name, answers(item, &["name"])));
             }
@@ -160,6 +190,10 @@ impl Reader {
 
     fn secrets(&mut self, root: &Node) -> BTreeMap<String, SecretSource> {
         let Some(node) = root.get("secrets") else { return BTreeMap::new() };
+        if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
+            // Not described: it may be a secret itself.
+            self.errors.push(node.error("`secrets` must be a mapping").hint("write `NAME: {env: VARIABLE}` below it"));
+        }
         let mut secrets = BTreeMap::new();
         for (key, value) in node.entries() {
             let name = key.as_str().unwrap_or_default();
@@ -185,67 +219,6 @@ impl Reader {
         secrets
     }
 
-    fn alerting(&mut self, root: &Node) -> Alerting {
-        let Some(node) = root.get("alerting") else { return Alerting::default() };
-        self.known_keys(node, &["receivers", "routes"]);
-        let mut alerting = Alerting::default();
-        for item in node.get("receivers").map(Node::items).unwrap_or_default() {
-            let (Some(name), Some(kind)) = (self.text(item, "name"), self.text(item, "type")) else {
-                self.errors.push(
-                    item.error("a receiver needs a `name` and a `type`")
-                        .hint("such as `{name: oncall, type: slack, …}`"),
-                );
-                continue;
-            };
-            if alerting.receivers.iter().any(|other| other.name == name) {
-                let place = item.get("name").unwrap_or(item);
-                self.errors
-                    .push(place.error(format!("two receivers are named `{name}`")).hint("give each its own name"));
-            }
-            alerting.receivers.push(Receiver {
-                name,
-                kind,
-                settings: answers(item, &["name", "type"]),
-                node: Some(item.clone()),
-            });
-        }
-        let routes = node.get("routes").map(Node::items).unwrap_or_default();
-        alerting.routes = self.list::<Route>(node, "routes");
-        self.check_routes(&alerting, routes, node);
-        alerting
-    }
-
-    fn check_routes(&mut self, alerting: &Alerting, nodes: &[Node], node: &Node) {
-        for (route, place) in alerting.routes.iter().zip(nodes) {
-            let known = alerting.receivers.iter().map(|receiver| receiver.name.as_str());
-            if !known.clone().any(|name| name == route.to) {
-                let error = place.get("to").unwrap_or(place).error(format!("there is no receiver `{}`", route.to));
-                self.errors.push(match did_you_mean(&route.to, known.clone()) {
-                    Some(guess) => error.label(format!("did you mean `{guess}`?")),
-                    None => error.hint("define it under `alerting.receivers`"),
-                });
-            }
-            for label in route.matches.keys().filter(|label| !names::is_label(label)) {
-                self.errors.push(place.error(format!("`{label}` is no label")));
-            }
-            for (key, value) in [("group_wait", &route.group_wait), ("repeat_interval", &route.repeat_interval)] {
-                self.duration(place, key, value.as_deref());
-            }
-        }
-        // A single receiver without routes gets everything.
-        if alerting.receivers.len() == 1 && alerting.routes.is_empty() {
-            return;
-        }
-        let used: BTreeSet<&str> = alerting.routes.iter().map(|route| route.to.as_str()).collect();
-        for receiver in alerting.receivers.iter().filter(|receiver| !used.contains(receiver.name.as_str())) {
-            let place = receiver.node.as_ref().and_then(|node| node.get("name")).unwrap_or(node);
-            self.errors.push(place.error(format!("no route leads to the receiver `{}`", receiver.name)).hint(format!(
-                "add `{{match: {{severity: critical}}, to: {}}}` under `alerting.routes`, or take the receiver out",
-                receiver.name
-            )));
-        }
-    }
-
     fn duration(&mut self, node: &Node, key: &str, value: Option<&str>) {
         if let Some(value) = value.filter(|value| parse_duration(value).is_none()) {
             let place = node.get(key).unwrap_or(node);
@@ -253,57 +226,6 @@ impl Reader {
                 place.error(format!("`{key}` must be a duration, not `{value}`")).hint("such as `30s`, `5m`, `4h`"),
             );
         }
-    }
-
-    fn targets(&mut self, root: &Node) -> Vec<Target> {
-        let targets: Vec<Target> = self.list(root, "targets");
-        let nodes = root.get("targets").map(Node::items).unwrap_or_default();
-        let mut jobs = BTreeSet::new();
-        for (target, node) in targets.iter().zip(nodes) {
-            if !jobs.insert(&target.job) {
-                let place = node.get("job").unwrap_or(node);
-                self.errors.push(
-                    place
-                        .error(format!("the job `{}` is written twice", target.job))
-                        .hint("put its addresses into one `static:` list"),
-                );
-            }
-            let places = node.get("static").map(Node::items).unwrap_or_default();
-            for (address, place) in
-                target.addresses.iter().zip(places).filter(|(address, _)| !names::is_address(address))
-            {
-                self.errors.push(
-                    place
-                        .error(format!("`{address}` is no address to scrape"))
-                        .hint("write `host:port`; the scheme goes under `scheme:`, the path under `path:`"),
-                );
-            }
-            self.labels(node, target.labels.keys());
-            self.duration(node, "interval", target.interval.as_deref());
-            if target.scheme.as_deref().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
-                self.errors.push(node.get("scheme").unwrap_or(node).error("`scheme` is `http` or `https`"));
-            }
-        }
-        targets
-    }
-
-    fn probes(&mut self, root: &Node) -> Vec<ProbeTarget> {
-        let probes: Vec<ProbeTarget> = self.list(root, "probes");
-        let nodes = root.get("probes").map(Node::items).unwrap_or_default();
-        for (probe, node) in probes.iter().zip(nodes) {
-            let place = node.get("url").unwrap_or(node);
-            let http = probe.url.starts_with("http://") || probe.url.starts_with("https://");
-            if probe.module.starts_with("http") && !http {
-                self.errors.push(
-                    place.error(format!("`{}` is no URL", probe.url)).hint("it begins with `http://` or `https://`"),
-                );
-            } else if probe.url.is_empty() || probe.url.contains(char::is_whitespace) {
-                self.errors.push(place.error(format!("`{}` is no address to probe", probe.url)));
-            }
-            self.labels(node, probe.labels.keys());
-            self.duration(node, "interval", probe.interval.as_deref());
-        }
-        probes
     }
 
     fn labels<'a>(&mut self, node: &Node, labels: impl Iterator<Item = &'a String>) {
@@ -421,6 +343,54 @@ rules: [./rules]
     }
 
     #[test]
+    fn a_wrong_type_is_an_error_wherever_it_stands() {
+        for (text, message, column) in [
+            ("alerting: 5", "`alerting` must be a mapping, found the number 5", 11),
+            ("alerting: {receivers: {name: a}}", "`receivers` must be a list, found a mapping", 23),
+            ("alerting: {receivers: [5]}", "a receiver must be a mapping, found the number 5", 24),
+            ("alerting: {routes: critical}", "`routes` must be a list, found the text `critical`", 20),
+            ("secrets: 5", "`secrets` must be a mapping", 10),
+            ("secrets: [a]", "`secrets` must be a mapping", 10),
+            ("components: {redis-exporter: []}", "the list of `redis-exporter` is empty", 30),
+            ("host: 5", "`host` must be a text, found the number 5", 7),
+            ("stack: [a]", "`stack` must be a text, found a list", 8),
+            ("targets: 5", "`targets` must be a list, found the number 5", 10),
+            ("- a", "the spec must be a mapping, found a list", 1),
+        ] {
+            assert_eq!(errors(text), [(message.into(), 1, column)], "{text}");
+        }
+    }
+
+    #[test]
+    fn after_a_bad_item_the_others_still_point_at_their_own_lines() {
+        let text = "alerting:\n  receivers: [{name: a, type: slack}]\n  routes:\n    - {too: a}\n    - {to: b, match: {c: d}}\n    \
+            - {to: a, group_wait: soon}\n    - 5\nprobes:\n  - {ur: x}\n  - {url: shop}\n";
+        let found: Vec<(String, usize)> = errors(text).into_iter().map(|(message, line, _)| (message, line)).collect();
+        assert_eq!(
+            found,
+            [
+                ("unknown key `too`".into(), 4),
+                ("expected a mapping, found the number 5".into(), 7),
+                ("there is no receiver `b`".into(), 5),
+                ("`group_wait` must be a duration, not `soon`".into(), 6),
+                ("unknown key `ur`".into(), 9),
+                ("`shop` is no URL".into(), 10),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_would_get_lost_without_a_word_is_refused() {
+        let receivers = "receivers: [{name: a, type: slack}, {name: b, type: slack}]";
+        let text = format!("alerting:\n  {receivers}\n  routes:\n    - {{to: a}}\n    - {{to: b}}\n");
+        assert_eq!(errors(&text), [("no alert comes to this route".into(), 5, 7)]);
+        assert!(read("watchpost.yaml", &text.replace("{to: a}", "{to: a, continue: true}")).is_ok());
+        let text = "alerting:\n  receivers: [{name: nobody, type: slack}]\n";
+        assert_eq!(errors(text), [("a receiver cannot be named `nobody`".into(), 2, 22)]);
+        assert_eq!(errors("targets: [{job: '', static: ['a:1']}]"), [("`job` is empty".into(), 1, 17)]);
+    }
+
+    #[test]
     fn a_receiver_without_a_route_is_refused() {
         let text = EXAMPLE.replace("to: oncall", "to: onkall");
         let messages: Vec<String> = errors(&text).into_iter().map(|error| error.0).collect();
@@ -437,6 +407,8 @@ rules: [./rules]
     fn names_that_clash_are_refused() {
         let text = "components:\n  redis-exporter:\n    - {name: a, address: 'a:1'}\n    - {name: a, address: 'b:1'}\n";
         assert_eq!(errors(text), [("two of `redis-exporter` are named `a`".into(), 4, 14)]);
+        let text = text.replacen("name: a", "name: A", 1);
+        assert_eq!(errors(&text), [("two of `redis-exporter` are named `a`".into(), 4, 14)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::question::{Kind, Question};
 use crate::catalog::{Catalog, Manifest};
+use crate::spec::alerting::NOBODY;
 
 /// JSON schema (draft 2020-12) of `watchpost.yaml` for this catalog.
 pub fn schema(catalog: &Catalog) -> Value {
@@ -14,8 +15,15 @@ pub fn schema(catalog: &Catalog) -> Value {
         .values()
         .map(|kind| {
             let mut properties = Map::new();
-            properties.insert("name".into(), json!({"type": "string", "description": "What routes call it."}));
+            properties.insert(
+                "name".into(),
+                json!({"type": "string", "not": {"const": NOBODY}, "description": "What routes call it."}),
+            );
             properties.insert("type".into(), json!({"const": kind.name, "description": kind.description}));
+            properties.insert(
+                "send_resolved".into(),
+                json!({"type": "boolean", "default": true, "description": "Tell as well when an alert is over."}),
+            );
             settings(&kind.questions, properties, &["name", "type"])
         })
         .collect();
@@ -64,7 +72,7 @@ fn definitions() -> Value {
             "match": labels, "to": {"type": "string"}, "continue": {"type": "boolean"},
             "group_wait": interval, "repeat_interval": interval}},
         "target": {"type": "object", "additionalProperties": false, "required": ["job", "static"], "properties": {
-            "job": {"type": "string"}, "static": {"type": "array", "items": {"type": "string", "pattern": "^[^/@\\s]+:[0-9]+$"}},
+            "job": {"type": "string", "minLength": 1}, "static": {"type": "array", "items": {"type": "string", "pattern": "^[^/@\\s]+:[0-9]+$"}},
             "labels": labels, "path": {"type": "string"}, "scheme": {"enum": ["http", "https"]}, "interval": interval}},
         "probe": {"type": "object", "additionalProperties": false, "required": ["url"], "properties": {
             "url": {"type": "string"}, "module": {"type": "string", "default": "http_2xx"}, "labels": labels, "interval": interval}},
@@ -83,7 +91,7 @@ fn selection(manifest: &Manifest) -> Value {
     let mut forms = vec![json!({"type": ["boolean", "null"]})];
     if manifest.multiple {
         let name = Map::from_iter([("name".to_owned(), json!({"type": "string"}))]);
-        forms.push(json!({"type": "array", "items": settings(&manifest.questions, name, &["name"])}));
+        forms.push(json!({"type": "array", "minItems": 1, "items": settings(&manifest.questions, name, &["name"])}));
     }
     forms.push(one);
     json!({"description": manifest.description, "anyOf": forms})
@@ -144,7 +152,7 @@ mod tests {
     fn the_schema_takes_what_reading_takes() {
         let text = "stack: standard\ncomponents:\n  prometheus: {retention: 30d, port: 9090}\n  cadvisor: false\n  \
             redis-exporter: [{name: cache, address: 'cache:6379'}]\n  grafana: {admin_password: {secret: g}}\n\
-            secrets: {g: {env: G}, s: {file: ./s}}\nalerting:\n  receivers: [{name: a, type: slack, api_url: {secret: s}}]\n  \
+            secrets: {g: {env: G}, s: {file: ./s}}\nalerting:\n  receivers: [{name: a, type: slack, api_url: {secret: s}, send_resolved: false}]\n  \
             routes: [{match: {severity: critical}, to: a}]\ntargets: [{job: shop, static: ['shop:80']}]\nprobes: [{url: 'https://a.b'}]\n";
         assert_eq!(problems(text), Vec::<String>::new());
         assert_eq!(problems(""), Vec::<String>::new());
@@ -162,6 +170,14 @@ mod tests {
             "alerting: {receivers: [{name: a, type: slack}]}",
             "components: {redis-exporter: [{address: 'a:1'}]}",
             "components: {postgres-exporter: {}}",
+            "components: {redis-exporter: []}",
+            "alerting: 5",
+            "alerting: {receivers: {name: a}}",
+            "alerting: {receivers: [{name: nobody, type: webhook, url: 'http://a'}]}",
+            "alerting: {receivers: [{name: a, type: webhook, url: 'http://a', send_resolved: maybe}]}",
+            "secrets: [a]",
+            "host: 5",
+            "targets: [{job: '', static: ['a:1']}]",
         ] {
             assert!(!problems(text).is_empty(), "{text}");
         }

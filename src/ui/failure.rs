@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::Style;
 use serde::Serialize;
 
+use super::human::hanging;
 use super::style::{BAD, DIM, ERROR, HINT, paint};
 use crate::error::{Error, Location};
 
@@ -71,12 +72,15 @@ fn flatten<'a>(error: &'a Error, all: &mut Vec<&'a Error>) {
 
 /// One error without those found with it, each line with a newline. `head` is what it begins with, and its style.
 pub fn block(error: &Error, head: (Style, &str), width: Option<usize>) -> String {
-    let mut text = format!("{}: {}\n", paint(head.0, head.1), error.message);
+    let message = hanging(&error.message, head.1.len() + 2, width);
+    let mut text = format!("{}: {message}\n", paint(head.0, head.1));
     if let Some(at) = &error.at {
         excerpt(&mut text, at, error.label.as_deref(), width.unwrap_or(usize::MAX));
     }
     for cause in &error.causes {
-        let _ = writeln!(text, "  caused by: {}", cause.trim_end().replace('\n', "\n             "));
+        let cause = cause.trim_end();
+        // Without a width nothing is broken; lines of its own hang in any case.
+        let _ = writeln!(text, "  caused by: {}", hanging(cause, 13, width.or(Some(usize::MAX))));
     }
     for line in &error.quoted {
         let _ = writeln!(text, "      {}", paint(DIM, line.trim_end()));
@@ -85,7 +89,7 @@ pub fn block(error: &Error, head: (Style, &str), width: Option<usize>) -> String
     let guess = error.label.as_deref().filter(|_| error.at.is_none());
     let advice: Vec<&str> = guess.into_iter().chain(error.hint.as_deref()).collect();
     if !advice.is_empty() {
-        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), advice.join(" "));
+        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), hanging(&advice.join(" "), 6, width));
     }
     text
 }

@@ -11,6 +11,9 @@ use super::style::{BAD, CHANGE, DIM, GOOD, paint};
 use crate::event::Event;
 use bars::Bars;
 
+/// Said when a run is interrupted and what it began comes to an end.
+const STOPPING: &str = "interrupted: putting back what was there";
+
 /// Consumes events; what it shows depends on what `Ui` found.
 pub struct Progress<'a> {
     ui: &'a Ui,
@@ -61,9 +64,10 @@ fn service_state(event: &Event) -> Option<(&str, String)> {
             (service, format!("{}  {:>10}", paint(GOOD, "✓ ready"), super::human::took(*took)))
         }
         Event::ServiceFailed { service, cause, .. } => (service, paint(BAD, format!("✗ {cause}"))),
-        Event::ServiceRestored { service, image } => {
+        Event::ServiceRestored { service, image, ready } => {
             let tag = image.rsplit_once(':').map_or(image.as_str(), |(_, tag)| tag);
-            (service, format!("{} {tag} is back, ready", paint(GOOD, "✓")))
+            let state = if *ready { "is back, ready" } else { "is running again" };
+            (service, format!("{} {tag} {state}", paint(GOOD, "✓")))
         }
         Event::ServiceRemoved { service } => (service, paint(CHANGE, "- removed")),
         Event::DeliveryStep { receiver, step } => (receiver, paint(DIM, step)),

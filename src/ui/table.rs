@@ -29,12 +29,20 @@ impl Cell {
 pub struct Table {
     head: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
+    /// What the last column holds is of no use when it is cut.
+    whole: bool,
 }
 
 impl Table {
     /// A table with a head; an empty `head` is left out.
     pub fn new(head: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { head: head.into_iter().collect(), rows: Vec::new() }
+        Self { head: head.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Where the terminal is too narrow, cells of the last column get a line of their own, and are never cut.
+    pub fn last_whole(mut self) -> Self {
+        self.whole = true;
+        self
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
@@ -43,6 +51,27 @@ impl Table {
 
     /// The lines, each with a newline. When `width` is too small, the widest columns are cut, with `…`.
     pub fn render(&self, width: Option<usize>) -> String {
+        let full = self.widths(None);
+        let fits = width.is_none_or(|width| full.iter().sum::<usize>() + 2 * full.len().saturating_sub(1) <= width);
+        if self.whole && !fits { self.folded(width, full.len() - 1) } else { self.straight(width) }
+    }
+
+    /// The last of the columns below the others.
+    fn folded(&self, width: Option<usize>, last: usize) -> String {
+        let rows = self.rows.iter().map(|row| row.iter().take(last).cloned().collect()).collect();
+        let head = self.head.iter().take(last).copied().collect();
+        let upper = Self { head, rows, whole: false }.straight(width);
+        let heads = usize::from(!self.head.is_empty());
+        let below = self.rows.iter().map(|row| row.get(last).filter(|cell| !cell.text.is_empty()));
+        let below = std::iter::repeat_n(None, heads).chain(below);
+        let pair = |(line, cell): (&str, Option<&Cell>)| match cell {
+            Some(cell) => format!("{line}\n  {}\n", paint(cell.style, &cell.text)),
+            None => format!("{line}\n"),
+        };
+        upper.lines().zip(below).map(pair).collect()
+    }
+
+    fn straight(&self, width: Option<usize>) -> String {
         let widths = self.widths(width);
         let head = self.head.iter().map(|name| Cell::styled(DIM, *name)).collect::<Vec<_>>();
         let head = (!head.is_empty()).then_some(&head);
@@ -108,5 +137,19 @@ mod tests {
         let text = anstream::adapter::strip_str(&table().render(Some(36))).to_string();
         assert!(text.lines().all(|line| console::measure_text_width(line) <= 36), "{text}");
         assert!(text.contains("prom/prometheu…") && text.contains("running"), "{text}");
+    }
+
+    #[test]
+    fn a_column_that_must_stay_whole_gets_its_own_line_on_a_narrow_terminal() {
+        let mut table = Table::new(["SERVICE", "IMAGE", "ADDRESS"]).last_whole();
+        table.row(["prometheus".into(), "prometheus:v3.5.3".into(), "http://127.0.0.1:19090".into()]);
+        table.row(["cadvisor".into(), "cadvisor:v0.60.5".into(), "".into()]);
+        let text = anstream::adapter::strip_str(&table.render(Some(40))).to_string();
+        insta::assert_snapshot!(text, @r"
+        SERVICE     IMAGE
+        prometheus  prometheus:v3.5.3
+          http://127.0.0.1:19090
+        cadvisor    cadvisor:v0.60.5
+        ");
     }
 }

@@ -31,9 +31,10 @@ impl Scripted {
         Ok(Self { answers: node.entries().iter().filter_map(entry).collect(), asked: Vec::new() })
     }
 
-    /// An answer that no question took is a slip.
-    pub fn finish(&self) -> Result<()> {
-        let unknown = self.answers.iter().filter(|(key, _)| !self.asked.contains(key)).map(|(key, node)| {
+    /// An answer that no question took is a slip, unless it is one of those `settled` before.
+    pub fn finish(&self, settled: &[&str]) -> Result<()> {
+        let left = |key: &String| !self.asked.contains(key) && !settled.contains(&key.as_str());
+        let unknown = self.answers.iter().filter(|(key, _)| left(key)).map(|(key, node)| {
             let error = node.error(format!("no question takes the answer `{key}`"));
             match did_you_mean(key, self.asked.iter().map(String::as_str)) {
                 Some(guess) => error.hint(format!("did you mean `{guess}`?")),
@@ -69,8 +70,8 @@ mod tests {
     fn written(text: &str) -> Result<String> {
         let catalog = Catalog::embedded()?;
         let mut asker = Scripted::read("answers.yaml", text)?;
-        let answers = run(&mut asker, &catalog, &Surroundings::default())?;
-        asker.finish()?;
+        let answers = run(&mut asker, &catalog, &Surroundings::default())?.expect("all answered");
+        asker.finish(&[])?;
         spec::write(&super::super::spec(&catalog, &answers)?)
     }
 
@@ -78,10 +79,10 @@ mod tests {
     fn the_defaults_make_the_standard_stack_in_at_most_eight_questions() {
         let catalog = Catalog::embedded().expect("valid");
         let mut asker = Scripted::defaults();
-        run(&mut asker, &catalog, &Surroundings { overwrites: Some("watchpost.yaml".into()), ..Default::default() })
-            .expect_err("not replaced");
+        let there = Surroundings { overwrites: Some("watchpost.yaml".into()), ..Default::default() };
+        assert!(run(&mut asker, &catalog, &there).expect("asked").is_none(), "what is there is kept");
         let mut asker = Scripted::defaults();
-        let answers = run(&mut asker, &catalog, &Surroundings::default()).expect("answered");
+        let answers = run(&mut asker, &catalog, &Surroundings::default()).expect("answered").expect("all");
         // One more asks whether to deploy.
         assert!(asker.asked.len() < 8, "{:?}", asker.asked);
         let spec = super::super::spec(&catalog, &answers).expect("a spec");
@@ -105,6 +106,45 @@ mod tests {
         let text =
             written("stack: minimal\nmore: true\nmore.alertmanager: true\nalertmanager.port: 9999\n").expect("written");
         assert!(text.contains("port: 9999") && !text.contains("group_wait"), "{text}");
+    }
+
+    #[test]
+    fn advanced_settings_are_asked_by_group_and_only_of_those_who_want_it() {
+        let catalog = Catalog::embedded().expect("valid");
+        let asked = |text: &str| {
+            let mut asker = Scripted::read("answers.yaml", text).expect("answers");
+            run(&mut asker, &catalog, &Surroundings::default()).expect("answered");
+            asker.finish(&[]).expect("all asked");
+            asker.asked
+        };
+        let text = "stack: minimal\nmore: true\nmore.prometheus: true\n";
+        let without = asked(text);
+        assert!(without.contains(&"more.prometheus.scraping".into()), "{without:?}");
+        assert!(!without.contains(&"prometheus.scrape_interval".into()), "{without:?}");
+        let with = asked(&format!("{text}more.prometheus.scraping: true\nprometheus.scrape_interval: 30s\n"));
+        assert!(with.contains(&"prometheus.scrape_timeout".into()) && !with.contains(&"prometheus.memory".into()));
+    }
+
+    #[test]
+    fn a_question_with_a_condition_is_asked_only_while_it_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let component = folder.path().join("templates/node-exporter");
+        std::fs::create_dir_all(&component).expect("made");
+        let manifest = "name: node-exporter\ntitle: N\ndescription: D.\ncategory: own\nimage: {repository: n, tag: v1}\nquestions:\n  \
+            - {variable: mode, label: Mode, type: enum, options: [plain, proxy], default: plain}\n  \
+            - {variable: proxy, label: Proxy, type: string, show_if: mode=proxy}\n";
+        std::fs::write(component.join("component.yaml"), manifest).expect("written");
+        std::fs::write(component.join("service.yml"), "services:\n  << name >>: {}\n").expect("written");
+        let catalog = Catalog::with_overlays(&[folder.path()]).expect("valid");
+        let asked = |text: &str| {
+            let text = format!("stack: minimal\nmore: true\nmore.node-exporter: true\n{text}");
+            let mut asker = Scripted::read("answers.yaml", &text).expect("answers");
+            run(&mut asker, &catalog, &Surroundings::default()).expect("answered");
+            asker.finish(&[]).map(|()| asker.asked.contains(&"node-exporter.proxy".to_owned()))
+        };
+        assert!(!asked("").expect("answered"));
+        assert!(asked("node-exporter.mode: proxy\nnode-exporter.proxy: p\n").expect("answered"));
+        assert!(asked("node-exporter.mode: plain\nnode-exporter.proxy: p\n").is_err());
     }
 
     #[test]

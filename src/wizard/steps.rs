@@ -26,7 +26,9 @@ pub fn steps(catalog: &Catalog, surroundings: &Surroundings, answers: &Answers) 
         let label = format!("Replace {file}?");
         steps.push(confirm(OVERWRITE, &label, "The file is there already. Its present content would be lost."));
     }
-    steps.extend(place(surroundings, answers));
+    if !surroundings.placed {
+        steps.extend(place(surroundings, answers));
+    }
     steps.push(stack(catalog));
     steps.extend(alerts(catalog, answers));
     let present = components(catalog, answers);
@@ -173,8 +175,31 @@ fn more(present: &[&Manifest], answers: &Answers) -> Vec<Prompt> {
         let label = format!("{}: {} settings?", manifest.title, rest.len());
         steps.push(confirm(&key, &label, &manifest.description));
         if answers.get(&key) == Some(&Value::Bool(true)) {
-            let shown = rest.into_iter().filter(|question| arises(manifest, question, answers));
-            steps.extend(shown.map(|question| asked(&manifest.name, question)));
+            steps.extend(settings(manifest, &rest, answers));
+        }
+    }
+    steps
+}
+
+/// A component's plain settings, then its advanced ones by group, each group only for those who want it.
+fn settings(manifest: &Manifest, questions: &[&Question], answers: &Answers) -> Vec<Prompt> {
+    let asked = |question: &&Question| arises(manifest, question, answers).then(|| asked(&manifest.name, question));
+    let mut steps: Vec<Prompt> = questions.iter().filter(|q| !q.advanced).filter_map(asked).collect();
+    let group_of = |question: &Question| question.group.clone().unwrap_or_else(|| "Details".into());
+    let mut groups: Vec<String> = Vec::new();
+    for question in questions.iter().filter(|q| q.advanced && arises(manifest, q, answers)) {
+        if !groups.contains(&group_of(question)) {
+            groups.push(group_of(question));
+        }
+    }
+    for group in groups {
+        let name = group.to_lowercase();
+        let key = format!("{MORE}.{}.{}", manifest.name, name.replace(' ', "_"));
+        let members = questions.iter().filter(|q| q.advanced && group_of(q) == group);
+        let labels: Vec<&str> = members.clone().map(|question| question.label.as_str()).collect();
+        steps.push(confirm(&key, &format!("Set its {name} too?"), &format!("{}.", labels.join(", "))));
+        if answers.get(&key) == Some(&Value::Bool(true)) {
+            steps.extend(members.filter_map(asked));
         }
     }
     steps

@@ -73,6 +73,9 @@ impl de::Error for DecodeError {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        // serde's own word for what is a mapping to people: `struct Route`.
+        let expected = expected.to_string();
+        let expected = if expected.starts_with("struct ") { "a mapping" } else { &expected };
         Self::new(format!("expected {expected}, found {}", describe(found)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::docker::{Container, docker};
 use crate::support::watchpost;
@@ -50,7 +51,8 @@ fn rendered(spec: &str) -> tempfile::TempDir {
 /// Runs a command in the pinned image with a service's files where it expects them, and returns its output.
 #[track_caller]
 fn check(bundle: &Path, service: &str, image: &str, command: &[&str]) -> String {
-    let name = format!("wpt-check-{}-{service}-{}", std::process::id(), command.len());
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("wpt-check-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let (program, arguments) = command.split_first().expect("a command");
     docker(&[&["create", "--name", &name, "--entrypoint", program, image], arguments].concat());
     let container = Container(name.clone());
@@ -73,7 +75,7 @@ fn image(component: &str) -> String {
 #[test]
 fn compose_accepts_every_bundle() {
     let Some(compose) = std::env::var_os("WATCHPOST_TEST_COMPOSE") else {
-        eprintln!("Compose is not installed; tests/run sets WATCHPOST_TEST_COMPOSE");
+        eprintln!("skipped: WATCHPOST_TEST_COMPOSE names no Compose; tests/run sets it");
         return;
     };
     for spec in ["stack: minimal\n", "stack: standard\n", EVERYTHING] {
@@ -90,7 +92,8 @@ fn compose_accepts_every_bundle() {
 
 #[test]
 fn promtool_and_amtool_accept_what_is_rendered() {
-    for spec in ["stack: minimal\n", "stack: standard\n", EVERYTHING] {
+    let quick = "stack: minimal\ncomponents: {prometheus: {scrape_interval: 5s}}\n";
+    for spec in ["stack: minimal\n", "stack: standard\n", EVERYTHING, quick] {
         let folder = rendered(spec);
         let bundle = folder.path().join("bundle");
         // `--syntax-only` would not read the rules; the files of secrets are not there yet in any case.
@@ -108,6 +111,43 @@ fn promtool_and_amtool_accept_what_is_rendered() {
             &["/bin/amtool", "check-config", "/tmp/files/alertmanager.yml"],
         );
     }
+}
+
+const ROUTES: &str = r#"
+stack: minimal
+alerting:
+  receivers:
+    - {name: chat, type: webhook, url: "http://chat/"}
+    - {name: hook, type: webhook, url: "http://hook/"}
+    - {name: second, type: webhook, url: "http://second/"}
+    - {name: team, type: webhook, url: "http://team/"}
+  routes:
+    - {match: {severity: critical}, to: chat, continue: true}
+    - {match: {team: web}, to: team}
+    - {to: hook, continue: true, group_wait: 7s}
+    - {to: second, repeat_interval: 9h}
+"#;
+
+#[test]
+fn alerts_go_where_the_routes_of_the_spec_say_by_amtools_reading() {
+    let goes = |spec: &str, labels: &[&str], to: &str| {
+        let folder = rendered(spec);
+        let config = "--config.file=/tmp/files/alertmanager.yml";
+        let command = [&["/bin/amtool", "config", "routes", "test", config], labels].concat();
+        let text = check(&folder.path().join("bundle"), "alertmanager", &image("alertmanager"), &command);
+        assert_eq!(text.lines().next(), Some(to), "{labels:?}");
+    };
+    goes(ROUTES, &["severity=critical"], "chat,hook,second");
+    goes(ROUTES, &["severity=warning"], "hook,second");
+    goes(ROUTES, &["severity=critical", "team=web"], "chat,team");
+    goes(ROUTES, &["alertname=Watchdog", "severity=none"], "nobody");
+    goes(EVERYTHING, &["severity=warning"], "hook");
+    goes("stack: minimal\nalerting: {receivers: [{name: a, type: webhook, url: 'http://a'}]}\n", &["a=b"], "a");
+    goes("stack: minimal\n", &["a=b"], "nobody");
+    let folder = rendered(ROUTES);
+    let path = folder.path().join("bundle/files/alertmanager/alertmanager.yml");
+    let config = std::fs::read_to_string(path).expect("rendered");
+    assert!(config.contains("group_wait: \"7s\"") && config.contains("repeat_interval: \"9h\""), "{config}");
 }
 
 #[test]

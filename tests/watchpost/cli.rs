@@ -1,6 +1,6 @@
 //! What works without a Docker host.
 
-use crate::support::{Output, watchpost};
+use crate::support::{Output, shell, watchpost};
 
 fn run(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
@@ -113,4 +113,29 @@ fn colour_is_for_terminals_and_for_those_who_force_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let forced = watchpost(["plan", "--color", "always"]).inside(folder.path()).run();
     assert!(forced.stderr.contains('\u{1b}'));
+}
+
+#[test]
+fn the_set_up_leaves_this_machines_mounts_alone_when_docker_is_elsewhere() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = |name: &str, script: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+    };
+    let mounted = folder.path().join("mounted");
+    program("findmnt", "echo private");
+    program("mount", &format!("touch {}", mounted.display()));
+    program("sudo", "exec \"$@\"");
+    let ready = |context: &str, host: &str| {
+        program("docker", &format!("if [ \"$1\" = context ]; then echo {context}; fi"));
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("a path"));
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/docker-ready");
+        shell(script).env("PATH", path).env("DOCKER_HOST", host).run().expect(0);
+        mounted.exists()
+    };
+    assert!(!ready("elsewhere", ""));
+    assert!(!ready("default", "tcp://elsewhere:2375"));
+    assert!(ready("default", ""), "on this machine it is done");
 }

@@ -287,15 +287,25 @@ fn an_old_volume(stack: &Stack) {
     check(stack, 0);
 }
 
+/// An image of the test's own, removed at the end.
+struct Image(String);
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        drop(Command::new("docker").args(["rmi", "-f", &self.0]).output());
+    }
+}
+
 #[test]
 fn grafana_7_5_without_health_by_uid_is_asked_through_its_proxy() {
+    let name = format!("watchpost-test/grafana-{}:7.5.17", std::process::id());
+    let image = Image(name);
     let stack = Stack::new("standard", "");
-    let image = format!("watchpost-test/{}:7.5.17", stack.name);
     let source = format!("{}-old", stack.name);
     docker(&["create", "--name", &source, "grafana/grafana:13.2.3"]);
-    docker(&["commit", "--change", "ENV WATCHPOST_DOUBLE_VERSION=7.5.17", &source, &image]);
+    docker(&["commit", "--change", "ENV WATCHPOST_DOUBLE_VERSION=7.5.17", &source, &image.0]);
     docker(&["rm", "-v", &source]);
-    stack.edit("grafana: {port:", &format!("grafana: {{image: \"{image}\", port:"));
+    stack.edit("grafana: {port:", &format!("grafana: {{image: \"{}\", port:", image.0));
     stack.up();
     await_value(stack.prometheus, "count(count_over_time(up[1m]) > 2)", 6.0);
     let report = check(&stack, 0);
@@ -306,8 +316,6 @@ fn grafana_7_5_without_health_by_uid_is_asked_through_its_proxy() {
     assert_eq!(finding(&report, "panel:watchpost-prometheus/2/A")["verdict"], "ok");
     docker(&["stop", "-t", "5", &stack.container("prometheus")]);
     assert_eq!(broken(&check(&stack, 6)), ["datasource:watchpost-prometheus"]);
-    drop(stack);
-    docker(&["rmi", &image]);
 }
 
 /// Serves texts by path, as grafana.com does.

@@ -2,7 +2,7 @@
 
 use crate::support::docker::{inspect, of_stack};
 use crate::support::http::{await_value, get};
-use crate::support::{Stack, watchpost};
+use crate::support::{Stack, binary, shell, watchpost};
 
 #[test]
 fn minimal_comes_up_and_prometheus_reports_every_target_up() {
@@ -23,6 +23,19 @@ fn standard_comes_up_with_every_target_up_and_prints_where_the_password_is() {
     await_value(stack.prometheus, "count(up == 1)", 6.0);
     await_value(stack.prometheus, "count(up == 0) or vector(0)", 0.0);
     assert!(get(stack.grafana, "/api/health").is_some());
+    // The printed command works as it stands, wherever one is.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let spec = stack.path().join("watchpost.yaml");
+    let spec = spec.to_str().expect("UTF-8");
+    let done = watchpost(["up", "--yes", "--no-verify", "-f", spec, "-o", "json"])
+        .inside(elsewhere.path())
+        .run()
+        .expect(0)
+        .json();
+    let note = done["pages"][0]["note"].as_str().expect("a note");
+    let (_, command) = note.split_once("password: watchpost ").expect("a command");
+    let shown = shell(&format!("{} {command}", binary().display())).inside(elsewhere.path()).run().expect(0);
+    assert_eq!(shown.stdout.trim().len(), 24, "{}", shown.stdout);
 }
 
 #[test]
@@ -82,10 +95,15 @@ fn containers_run_hardened() {
 #[test]
 fn status_shows_every_service_and_logs_their_lines() {
     let stack = Stack::new("minimal", "");
-    stack.up();
+    // Docker takes it for all addresses; people open it by one.
+    let port = format!("port: {}", stack.alertmanager);
+    stack.edit(&port, &format!("bind: \"0.0.0.0\", {port}"));
+    let page = format!("http://127.0.0.1:{}", stack.alertmanager);
+    stack.up().says(&page);
     stack
         .run(&["status"])
         .expect(0)
+        .prints(&page)
         .prints("SERVICE")
         .prints("node-exporter")
         .prints(&format!("http://127.0.0.1:{}", stack.prometheus));

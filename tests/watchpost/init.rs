@@ -10,9 +10,13 @@ use crate::support::{binary, on_terminal, shell, watchpost};
 /// `init` on a terminal of `columns`, in an empty folder.
 fn session(columns: u16) -> (TempDir, PtySession) {
     let folder = tempfile::tempdir().expect("a folder");
-    let script = format!("stty cols {columns} rows 24; exec {} init", binary().display());
-    let session = on_terminal(shell(&script).inside(folder.path()));
+    let session = session_in(folder.path(), columns, "");
     (folder, session)
+}
+
+fn session_in(folder: &Path, columns: u16, flags: &str) -> PtySession {
+    let script = format!("stty cols {columns} rows 24; exec {} init {flags}", binary().display());
+    on_terminal(shell(&script).inside(folder))
 }
 
 fn spec(folder: &Path) -> Option<String> {
@@ -185,8 +189,13 @@ fn the_printed_line_makes_the_same_file_in_a_shell() {
         .expect("written");
     let first = "init --answers - < answers.yaml";
     let output = shell(&format!("{} {first}", binary().display())).inside(folder.path()).run().expect(0);
-    assert!(output.stderr.contains("watchpost init --answers -"), "{}", output.stderr);
+    let line = output.stderr.lines().find(|line| line.contains("| watchpost init --answers -"));
+    let line = line.unwrap_or_else(|| panic!("no answers are repeated:\n{}", output.stderr)).to_owned();
     let before = spec(folder.path()).expect("written");
+    std::fs::remove_file(folder.path().join("watchpost.yaml")).expect("removed");
+    let line = line.replace("watchpost init", &format!("{} init", binary().display()));
+    shell(&line).inside(folder.path()).run().expect(0);
+    assert_eq!(spec(folder.path()).as_ref(), Some(&before));
     let (mut session_folder, mut session) = session(100);
     for question in ["Where?", "Which stack?"] {
         await_text(&mut session, question);
@@ -215,6 +224,109 @@ fn the_printed_line_makes_the_same_file_in_a_shell() {
     session_folder = tempfile::tempdir().expect("a folder");
     shell(&format!("{} --answers -", line.trim())).inside(session_folder.path()).run().expect(0);
     assert_eq!(spec(session_folder.path()).expect("written"), before);
+}
+
+#[test]
+fn a_no_to_replacing_and_esc_at_the_first_question_leave_calmly_with_nothing_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut session = session_in(folder.path(), 80, "");
+    await_text(&mut session, "Where?");
+    send(&mut session, ESCAPE);
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("Nothing was written.") && !rest.contains("error"), "{rest:?}");
+    assert_eq!((status(&session), spec(folder.path())), (Some(0), None));
+    std::fs::write(folder.path().join("watchpost.yaml"), "stack: minimal\n").expect("written");
+    let mut session = session_in(folder.path(), 80, "");
+    await_text(&mut session, "Replace watchpost.yaml?");
+    send(&mut session, "n");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("Nothing was written; `-f FILE` writes to another file.") && !rest.contains("error"));
+    assert_eq!((status(&session), spec(folder.path()).as_deref()), (Some(0), Some("stack: minimal\n")));
+}
+
+#[test]
+fn enter_does_not_deploy_what_lacks_a_secret_and_the_command_to_deploy_names_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut session = session_in(folder.path(), 80, "-f ops.yaml --name ops");
+    await_text(&mut session, "Where?");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Which stack?");
+    send(&mut session, "m\r");
+    await_text(&mut session, "Alerts to?");
+    send(&mut session, "s\r");
+    for question in ["Webhook URL: from", "Channel", "Keep data for", "Change more settings?"] {
+        await_text(&mut session, question);
+        send(&mut session, ENTER);
+    }
+    await_text(&mut session, "Set before you deploy: SLACK_API_URL");
+    await_text(&mut session, "| watchpost init --answers - -f ops.yaml --name ops");
+    await_text(&mut session, "Deploy now? [y/N]");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Deploy it with: watchpost up -f ops.yaml");
+    session.exp_eof().expect("the end");
+    assert!(std::fs::read_to_string(folder.path().join("ops.yaml")).expect("written").contains("name: ops"));
+}
+
+#[test]
+fn advanced_settings_are_asked_by_group_of_those_who_want_more() {
+    let (folder, mut session) = session(80);
+    await_text(&mut session, "Where?");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Which stack?");
+    send(&mut session, "m\r");
+    for question in ["Alerts to?", "Keep data for"] {
+        await_text(&mut session, question);
+        send(&mut session, ENTER);
+    }
+    await_text(&mut session, "Change more settings?");
+    send(&mut session, "y");
+    await_text(&mut session, "Alertmanager: ");
+    send(&mut session, "n");
+    await_text(&mut session, "Node exporter: ");
+    send(&mut session, "n");
+    await_text(&mut session, "Prometheus: ");
+    send(&mut session, "y");
+    await_text(&mut session, "Port");
+    send(&mut session, "9191\r");
+    await_text(&mut session, "Set its storage too?");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Set its access too?");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Set its scraping too?");
+    send(&mut session, "y");
+    await_text(&mut session, "Scrape every");
+    send(&mut session, "5s\r");
+    for question in ["Give up a scrape after", "Evaluate rules every", "External labels", "Set its limits too?"] {
+        await_text(&mut session, question);
+        send(&mut session, ENTER);
+    }
+    await_text(&mut session, "Deploy now?");
+    send(&mut session, "n\r");
+    session.exp_eof().expect("the end");
+    let text = spec(folder.path()).expect("written");
+    assert!(text.contains("port: 9191") && text.contains("scrape_interval: \"5s\""), "{text}");
+    assert!(!text.contains("memory"), "{text}");
+}
+
+#[test]
+fn what_the_flags_say_goes_into_the_spec_and_into_the_command_that_repeats_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let overlay = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/overlay");
+    let flags = ["--host", "tcp://db1:2375", "--catalog", overlay, "--name", "ops", "-f", "it's.yaml"];
+    let init = |more: &[&str]| watchpost([&["init"], more, &flags].concat()).inside(folder.path()).run();
+    let output = init(&["--defaults"]).expect(0);
+    let read = || std::fs::read_to_string(folder.path().join("it's.yaml")).expect("written");
+    let written = read();
+    for line in ["name: ops", "host: tcp://db1:2375", "catalog: "] {
+        assert!(written.contains(line), "{line}: {written}");
+    }
+    let line = output.stderr.lines().find_map(|line| line.trim().strip_prefix("watchpost init ")).expect("a command");
+    assert!(output.stderr.contains(r"watchpost up -f 'it'\''s.yaml'"), "{}", output.stderr);
+    std::fs::remove_file(folder.path().join("it's.yaml")).expect("removed");
+    shell(&format!("{} init {line}", binary().display())).inside(folder.path()).run().expect(0);
+    assert_eq!(read(), written);
+    let again = init(&["--defaults", "--force"]).expect(0);
+    assert!(again.stderr.contains(" --force\n"), "{}", again.stderr);
 }
 
 #[test]

@@ -93,10 +93,10 @@ fn a_plan_of_a_first_deploy_makes_no_call_that_changes_anything() {
 fn a_plan_with_diffs_of_a_deployed_stack_makes_no_call_that_changes_anything() {
     let stack = Stack::new("minimal", "");
     stack.up();
-    stack.edit("scrape_interval: 1s", "scrape_interval: 2s");
+    stack.edit("scrape_interval: 2s", "scrape_interval: 3s");
     let recorder = Recorder::start();
     let output = stack.command(&["plan", "-v"]).env("DOCKER_HOST", &recorder.host).run().expect(0);
-    output.prints("scrape_interval 1s → 2s").prints("+  scrape_interval: \"2s\"");
+    output.prints("scrape_interval 2s → 3s").prints("+  scrape_interval: \"3s\"");
     stack.command(&["status"]).env("DOCKER_HOST", &recorder.host).run().expect(0);
     only_reads(&recorder);
 }

@@ -7,6 +7,7 @@ use crate::catalog::describe::{ComponentDescription, Description};
 use crate::catalog::question::{Kind, Question};
 use crate::catalog::{ReceiverKind, StackManifest};
 use crate::error::{Exit, Result};
+use crate::ui::human::hanging;
 use crate::ui::style::{DIM, STRONG, paint};
 
 /// Show a component, stack or kind of receiver, with its settings
@@ -26,22 +27,23 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     if context.ui.json {
         context.ui.document(&description)?;
     } else {
-        context.ui.data(&text(&description))?;
+        context.ui.data(&text(&description, context.ui.width))?;
     }
     Ok(Exit::Done)
 }
 
-fn text(description: &Description<'_>) -> String {
+/// `width` is the terminal's; without one, nothing is broken.
+fn text(description: &Description<'_>, width: Option<usize>) -> String {
     match description {
-        Description::Component(component) => component_text(component),
+        Description::Component(component) => component_text(component, width),
         Description::Stack(stack) => stack_text(stack),
-        Description::Receiver(kind) => receiver_text(kind),
+        Description::Receiver(kind) => receiver_text(kind, width),
     }
 }
 
-fn component_text(component: &ComponentDescription<'_>) -> String {
+fn component_text(component: &ComponentDescription<'_>, width: Option<usize>) -> String {
     let manifest = component.manifest;
-    let mut text = format!("{}  {}\n\n", paint(STRONG, &manifest.title), manifest.description);
+    let mut text = titled(&manifest.title, &manifest.description, width) + "\n";
     let _ = writeln!(text, "  image      {}", manifest.image.reference());
     if let Some(homepage) = &manifest.homepage {
         let _ = writeln!(text, "  homepage   {homepage}");
@@ -59,12 +61,13 @@ fn component_text(component: &ComponentDescription<'_>) -> String {
         }
     }
     if manifest.multiple {
-        let _ = writeln!(text, "  several    a stack may hold several: a list of settings, each with a `name`");
+        let several = "a stack may hold several: a list of settings, each with a `name`";
+        let _ = writeln!(text, "  several    {}", hanging(several, 13, width));
     }
     for (what, why) in &manifest.exceptions {
-        let _ = writeln!(text, "  {what}: {why}");
+        let _ = writeln!(text, "  {what}: {}", hanging(why, what.len() + 4, width));
     }
-    text + &settings(&manifest.questions)
+    text + &settings(&manifest.questions, width)
 }
 
 fn stack_text(stack: &StackManifest) -> String {
@@ -76,12 +79,12 @@ fn stack_text(stack: &StackManifest) -> String {
     text
 }
 
-fn receiver_text(kind: &ReceiverKind) -> String {
-    format!("{}  {}\n", paint(STRONG, &kind.title), kind.description) + &settings(&kind.questions)
+fn receiver_text(kind: &ReceiverKind, width: Option<usize>) -> String {
+    titled(&kind.title, &kind.description, width) + &settings(&kind.questions, width)
 }
 
 /// The questions by group, in the order of the manifest.
-fn settings(questions: &[Question]) -> String {
+fn settings(questions: &[Question], width: Option<usize>) -> String {
     let mut groups: Vec<&str> = Vec::new();
     for question in questions {
         let group = question.group.as_deref().unwrap_or("Settings");
@@ -94,12 +97,17 @@ fn settings(questions: &[Question]) -> String {
     for group in groups {
         let _ = writeln!(text, "\n{}", paint(STRONG, group));
         for question in questions.iter().filter(|q| q.group.as_deref().unwrap_or("Settings") == group) {
-            let _ = writeln!(text, "  {:<widest$}  {}", question.variable, paint(DIM, terms(question)));
+            let terms = hanging(&terms(question), widest + 4, width);
+            let _ = writeln!(text, "  {:<widest$}  {}", question.variable, paint(DIM, terms));
             let described = if question.description.is_empty() { &question.label } else { &question.description };
-            let _ = writeln!(text, "  {:<widest$}  {described}", "");
+            let _ = writeln!(text, "  {:<widest$}  {}", "", hanging(described, widest + 4, width));
         }
     }
     text
+}
+
+fn titled(title: &str, description: &str, width: Option<usize>) -> String {
+    format!("{}  {}\n", paint(STRONG, title), hanging(description, title.chars().count() + 2, width))
 }
 
 /// Type, bounds and default: `whole number 1 to 65535, default 9090`.
@@ -136,4 +144,25 @@ fn terms(question: &Question) -> String {
         let _ = write!(terms, ", with {condition}");
     }
     terms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn at_sixty_columns_no_word_is_broken() {
+        let catalog = Catalog::embedded().expect("valid");
+        for name in catalog.components.keys().chain(catalog.receivers.keys()) {
+            let text = text(&catalog.describe(name).expect("described"), Some(60));
+            let text = anstream::adapter::strip_str(&text).to_string();
+            let plain = anstream::adapter::strip_str(&super::text(&catalog.describe(name).expect("described"), None))
+                .to_string();
+            assert_eq!(text.split_whitespace().collect::<Vec<_>>(), plain.split_whitespace().collect::<Vec<_>>());
+            for line in text.lines().filter(|line| line.chars().count() > 60) {
+                assert!(line.split_whitespace().any(|word| word.chars().count() > 20), "{name}: {line}");
+            }
+        }
+    }
 }

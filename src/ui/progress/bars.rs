@@ -60,6 +60,7 @@ impl Bars {
                 self.layer(&image, &layer, &status, current, total);
             }
             Event::Pulled { image, .. } => self.pulled(&image),
+            Event::Interrupted => self.interrupted(),
             Event::Removed { what, name } => self.print(&format!("  {what} {name} removed")),
             Event::ProofWaiting { what } => self.proof(&format!("waiting for {what}")),
             Event::LinkChecked { link, broken } => self.link(&link, broken),
@@ -76,6 +77,21 @@ impl Bars {
         for bar in self.services.values().chain(&self.overall).filter(|bar| !bar.is_finished()) {
             bar.abandon();
         }
+    }
+
+    /// The terminal has written `^C` below the lines, so that they can no longer be redrawn where they are: what comes
+    /// later is drawn below them.
+    fn interrupted(&mut self) {
+        self.screen.set_draw_target(ProgressDrawTarget::hidden());
+        self.restart_below();
+        self.screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        self.print(&format!("  {}", super::STOPPING));
+    }
+
+    fn restart_below(&mut self) {
+        (self.services, self.images, self.layers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        self.overall = None;
+        drop(console::Term::stderr().write_line(""));
     }
 
     fn bar(&self, template: &str) -> ProgressBar {

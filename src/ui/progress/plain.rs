@@ -24,9 +24,11 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
             let log: String = log.iter().map(|line| format!("\n    {}", line.trim_end())).collect();
             format!("{service}: failed: {cause}{log}")
         }
-        Event::ServiceRestored { service, image } => format!("{service}: {image} is back, ready"),
+        Event::ServiceRestored { service, image, ready: true } => format!("{service}: {image} is back, ready"),
+        Event::ServiceRestored { service, image, .. } => format!("{service}: {image} is running again"),
         Event::ServiceRemoved { service } => format!("{service}: removed"),
         Event::Removed { what, name } => format!("{what} {name} removed"),
+        Event::Interrupted => super::STOPPING.into(),
         Event::ProofWaiting { what } => format!("proof: waiting for {what}"),
         Event::DeliveryStep { receiver, step } => format!("{receiver}: {step}"),
         Event::Warning { text } => format!("{}: {text}", paint(WARNING, "warning")),

@@ -83,9 +83,7 @@ fn by_labels(tree: &Tree, labels: &Labels) -> (Vec<Letter>, Vec<Finding>) {
     let somebody = tree.people().next().map_or("", |receiver| receiver.name.as_str());
     let finding = Finding::broken("route:labels", shown.join(","), "reaches nobody")
         .why(format!("its route ends at `{to}`, which tells nobody"))
-        .mend(format!(
-            "add a route for it to watchpost.yaml, such as `- {{to: {somebody}}}`, then: watchpost up"
-        ));
+        .mend(format!("add a route for it to watchpost.yaml, such as `- {{to: {somebody}}}`, then: watchpost up"));
     (Vec::new(), vec![finding])
 }
 

@@ -25,7 +25,7 @@ use crate::event::{Event, Sink};
 use crate::moment;
 use crate::yaml;
 use letter::Letter;
-use track::Track;
+use track::{Outcome, Track};
 
 /// How long a receiver may take to answer, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,7 +66,8 @@ pub async fn tree(stack: &Stack, link: Link) -> Result<Tree, Checked> {
     };
     let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(Refusal::said("it does not run"))) };
     let config = alertmanager.config().await.map_err(broken)?;
-    Tree::of(&config).map_err(|why| broken(Refusal::said(why)))
+    // What cannot be read here may well be read by Alertmanager.
+    Tree::of(&config).map_err(|why| Checked::not_checked(link, format!("its routes cannot be read here: {why}"), None))
 }
 
 /// The configuration as it was deployed: it names where secrets come from, which Alertmanager itself does not tell.
@@ -154,9 +155,17 @@ async fn follow(
             if track.wait > 0.0 { format!(", waits {} s for more of its group", track.wait) } else { String::new() };
         sink(step(track, format!("accepted{grouped}")));
     }
-    silenced(&alertmanager, tracks).await;
+    look(&alertmanager, tracks).await;
+    // What is silenced is not sent: nothing more is waited for.
+    for track in tracks.iter_mut().filter(|track| track.held.as_ref().is_some_and(|held| !held.silenced_by.is_empty()))
+    {
+        track.outcome = Some(Outcome::NotSent);
+    }
     while !tracks.iter().all(|track| track.outcome.is_some()) {
         turn(stack, &alertmanager, &container, &mut log, tracks, patience, sink).await?;
+    }
+    if tracks.iter().any(|track| track.outcome == Some(Outcome::NotSent)) {
+        look(&alertmanager, tracks).await;
     }
     let metrics = alertmanager.metrics().await?;
     alertmanager.post(&posted(letters, now, moment::now() + ahead)).await?;
@@ -236,14 +245,11 @@ pub(super) async fn clock_ahead(stack: &Stack) -> f64 {
     moment::parse(&host).map_or(0.0, |host| host - here)
 }
 
-/// What is silenced is not sent: nothing more is waited for.
-async fn silenced(alertmanager: &Alertmanager<'_>, tracks: &mut [Track]) {
+/// What Alertmanager says of each alert, while it has it.
+async fn look(alertmanager: &Alertmanager<'_>, tracks: &mut [Track]) {
     let Ok(held) = alertmanager.alerts("watchpost_test!=\"\"").await else { return };
-    let silenced = |track: &Track| {
-        held.iter()
-            .any(|alert| alert.labels.get("watchpost_test") == Some(&track.id) && !alert.status.silenced_by.is_empty())
-    };
-    for track in tracks.iter_mut().filter(|track| silenced(track)) {
-        track.outcome = Some(track::Outcome::NotSent);
+    for track in tracks {
+        let own = held.iter().find(|alert| alert.labels.get("watchpost_test") == Some(&track.id));
+        track.held = own.map(|alert| alert.status.clone());
     }
 }

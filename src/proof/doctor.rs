@@ -10,7 +10,6 @@ mod grafana;
 mod images;
 mod ports;
 mod reload;
-mod routing;
 mod seen;
 mod storage;
 mod words;

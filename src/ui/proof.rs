@@ -101,7 +101,11 @@ fn headline(checked: &Checked, verbose: bool) -> String {
         _ => format!("{} {}", sign(Verdict::Ok), counts.join(", ")).trim_end().to_owned(),
     };
     if !checked.remarks.is_empty() {
-        words = format!("{words}{} {}", if counts.is_empty() { "" } else { ";" }, checked.remarks.join("; "));
+        words = format!(
+            "{words}{} {}",
+            if counts.is_empty() && checked.verdict != Verdict::Broken { "" } else { ";" },
+            checked.remarks.join("; ")
+        );
     }
     let notes = checked.findings.iter().filter(|finding| finding.verdict == Verdict::Note).collect::<Vec<_>>();
     if !verbose && !notes.is_empty() {

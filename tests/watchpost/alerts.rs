@@ -7,8 +7,8 @@ use serde_json::Value;
 use watchpost::proof::route::{Labels, Tree};
 
 use crate::support::docker::{Container, docker};
-use crate::support::sink::{Hook, Mail, Manner, host_address};
-use crate::support::{Output, Stack, await_until, free_port};
+use crate::support::sink::{Hook, Mail, Manner, closed_port, host_address};
+use crate::support::{Output, Stack, await_until, http};
 
 /// A stack whose Alertmanager waits for nothing.
 fn quick(alerting: &str) -> Stack {
@@ -45,7 +45,7 @@ fn each_receiver_is_named_with_what_it_answers_and_its_mend_mends_it() {
     let hanging = Hook::start(Manner::Hangs);
     // It repeats the secret address, as some do.
     let gone = Hook::start(Manner::Answers(404, format!("nothing at /{SECRET}")));
-    let (mail, closed) = (Mail::start("watch", "right"), free_port());
+    let (mail, closed) = (Mail::start("watch", "right"), closed_port());
     let host = host_address();
     let webhook = |name: &str, url: &str| format!("    - {{name: {name}, type: webhook, url: \"{url}\"}}\n");
     let receivers = [
@@ -77,7 +77,7 @@ fn each_receiver_is_named_with_what_it_answers_and_its_mend_mends_it() {
     assert!(!output.stdout.contains(SECRET) && !output.stderr.contains(SECRET), "{}{}", output.stdout, output.stderr);
     let document = output.json();
     for (name, texts) in [
-        ("good", vec!["ok answered after 0.", "its end was answered too"]),
+        ("good", vec!["ok answered", "its end was answered too"]),
         ("slow", vec!["ok answered after 2."]),
         (
             "unauthorized",
@@ -208,6 +208,7 @@ fn a_break_between_prometheus_and_a_receiver_is_named_and_its_mend_mends_it() {
 
     // Alertmanager itself.
     docker(&["stop", "-t", "1", &alertmanager]);
+    http::await_value(stack.prometheus, "up{job=\"alertmanager\"}", 0.0);
     let report = verify(&stack, 6);
     assert_eq!(report["causes"], 1, "{report:#}");
     assert!(report.to_string().contains("\"because\":\"container:alertmanager\""), "{report:#}");

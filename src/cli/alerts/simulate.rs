@@ -153,7 +153,7 @@ fn document(
         "since": moment::text(start),
         "data_since": from.map(moment::text),
         "times": rows.len(),
-        "seconds": rows.iter().map(|row| row.seconds).sum::<f64>(),
+        "seconds": rows.iter().fold(0.0, |sum, row| sum + row.seconds),
         "near": simulation.near,
         "firings": rows,
     })

@@ -80,13 +80,10 @@ fn by_labels(tree: &Tree, labels: &Labels) -> (Vec<Letter>, Vec<Finding>) {
     }
     let shown: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
     let to = tree.reached(labels).join(", ");
-    let people: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
+    let somebody = tree.people().next().map_or("", |receiver| receiver.name.as_str());
     let finding = Finding::broken("route:labels", shown.join(","), "reaches nobody")
         .why(format!("its route ends at `{to}`, which tells nobody"))
-        .mend(format!(
-            "add a route for it to watchpost.yaml, such as `- {{to: {}}}`, then: watchpost up",
-            people.join(" or ")
-        ));
+        .mend(format!("add a route for it to watchpost.yaml, such as `- {{to: {somebody}}}`, then: watchpost up"));
     (Vec::new(), vec![finding])
 }
 

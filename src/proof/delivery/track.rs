@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
+use crate::proof::alertmanager::HeldStatus;
 use crate::proof::exposition::Exposition;
 use crate::proof::route::Route;
 
@@ -96,6 +97,8 @@ pub struct Track {
     posted: Instant,
     sent: Option<Instant>,
     failing: Option<(Instant, String)>,
+    /// What Alertmanager said of the alert when it had it.
+    pub held: Option<HeldStatus>,
     pub outcome: Option<Outcome>,
     pub over: Over,
     /// Does a connection to it stand, looked at half way of the patience?
@@ -120,6 +123,7 @@ impl Track {
             posted: Instant::now(),
             sent: None,
             failing: None,
+            held: None,
             outcome: None,
             over: Over::Untold,
             connected: None,
@@ -155,11 +159,12 @@ impl Track {
                 _ if hangs => Outcome::Unanswered,
                 _ => Outcome::Refused(attempt.said.clone()),
             });
-            return None;
+            return Some("failed".into());
         }
         let since = self.failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);
         self.failing = Some((since, attempt.said.clone()));
-        first.then(|| format!("failed, is tried again: {}", attempt.said))
+        // With what is said at the end, when secrets have been taken out.
+        first.then(|| "failed, is tried again".into())
     }
 
     /// Goes on by what is counted now; what is new, in words.

@@ -36,7 +36,7 @@ pub async fn findings(stack: &Stack, tracks: &[Track], patience: Duration) -> Ve
             Some(Outcome::Unanswered) => {
                 broken(id, name, cause::unanswered(&subject, patience.as_secs(), track.connected), &secrets)
             }
-            Some(Outcome::NotSent) | None => not_sent(stack, track, id, name).await,
+            Some(Outcome::NotSent) | None => not_sent(stack, track, id, name),
         });
     }
     findings
@@ -53,7 +53,11 @@ fn delivered(track: &Track, id: String, name: String, took: Duration, retries: u
         1 => " at the second try".to_owned(),
         more => format!(" after {more} tries that failed"),
     };
-    let answered = format!("answered after {:.1} s{tries}", took.as_secs_f64());
+    let answered = match took.as_secs_f64() {
+        // No more than the time between two looks.
+        ..0.25 => format!("answered at once{tries}"),
+        seconds => format!("answered after {seconds:.1} s{tries}"),
+    };
     if let Over::Failed(said) = &track.over {
         return Finding::broken(id, name, "takes alerts, but not that they are over")
             .why(format!("the alert was {answered}"))
@@ -75,17 +79,10 @@ fn span(seconds: f64) -> String {
 }
 
 /// Alertmanager has the alert and sent nothing: it says itself what holds it back.
-async fn not_sent(stack: &Stack, track: &Track, id: String, name: String) -> Finding {
+fn not_sent(stack: &Stack, track: &Track, id: String, name: String) -> Finding {
     let service = stack.of("alertmanager").map_or("alertmanager", |(service, _)| service);
-    let held = match stack.alertmanager().await {
-        Some(alertmanager) => {
-            alertmanager.alerts(&format!("watchpost_test=\"{}\"", track.id)).await.unwrap_or_default()
-        }
-        None => Vec::new(),
-    };
-    let status = held.first().map(|alert| alert.status.clone());
     let (silences, inhibiting, muting) =
-        status.map(|status| (status.silenced_by, status.inhibited_by, status.muted_by)).unwrap_or_default();
+        track.held.clone().map(|held| (held.silenced_by, held.inhibited_by, held.muted_by)).unwrap_or_default();
     if let Some(silence) = silences.first() {
         let container = stack.services.get(service).map_or(service, |deployed| deployed.container.name.as_str());
         return Finding::broken(id, name, "is sent nothing: a silence holds the alert back")
@@ -105,8 +102,11 @@ async fn not_sent(stack: &Stack, track: &Track, id: String, name: String) -> Fin
         return finding.mend(format!("watchpost alerts test {}, when it is over", track.receiver));
     }
     let finding = Finding::broken(id, name, "is sent nothing");
-    let why =
-        if held.is_empty() { "Alertmanager does not have the alert any more" } else { "Alertmanager has the alert" };
+    let why = if track.held.is_none() {
+        "Alertmanager does not have the alert any more"
+    } else {
+        "Alertmanager has the alert"
+    };
     finding.why(why).mend(format!("watchpost logs {service}"))
 }
 

@@ -1,11 +1,10 @@
 //! Receivers that nothing was ever sent to, and a Watchdog that nobody hears.
 
-use serde_json::Value;
-
 use super::exposition::{samples, sum_of};
+use super::fine;
 use super::seen::Seen;
-use super::{fine, routing};
 use crate::proof::report::Finding;
+use crate::proof::route::{Labels, Tree};
 
 /// Every alert of these labels is fired for as long as the pipeline works.
 const WATCHDOG: [(&str, &str); 2] = [("alertname", "Watchdog"), ("severity", "none")];
@@ -17,25 +16,19 @@ pub fn receivers(seen: &Seen<'_>) -> Vec<Finding> {
         Ok(asked) => asked,
         Err(why) => return vec![Finding::not_checked(id, subject, why)],
     };
-    let named = routing::named(&config["route"]);
-    let receivers: Vec<&str> = speaking(config).collect();
-    if receivers.is_empty() {
+    let tree = match Tree::of(config) {
+        Ok(tree) => tree,
+        Err(why) => return vec![Finding::not_checked(id, subject, why)],
+    };
+    if tree.people().next().is_none() {
         return vec![
             Finding::note(id, subject, "there are none: alerts are only shown")
                 .mend("add one under `alerting.receivers` of the spec, then watchpost up"),
         ];
     }
-    receivers.into_iter().map(|name| judge(name, named.contains(&name), metrics)).collect()
-}
-
-/// Receivers that send something somewhere.
-fn speaking(config: &Value) -> impl Iterator<Item = &str> {
-    let receivers = config["receivers"].as_array().into_iter().flatten();
-    let sends = |receiver: &&Value| {
-        let configs = receiver.as_object().into_iter().flatten().filter(|(key, _)| key.ends_with("_configs"));
-        configs.into_iter().any(|(_, configs)| configs.as_array().is_some_and(|configs| !configs.is_empty()))
-    };
-    receivers.filter(sends).filter_map(|receiver| receiver["name"].as_str())
+    let nodes = tree.nodes();
+    let named = |name: &str| nodes.iter().any(|node| node.route.receiver == name);
+    tree.people().map(|receiver| judge(&receiver.name, named(&receiver.name), metrics)).collect()
 }
 
 fn judge(name: &str, routed: bool, metrics: &str) -> Finding {
@@ -83,14 +76,14 @@ fn reasons(name: &str, metrics: &str) -> String {
 /// A pipeline that is dead sends no alert about it: only somebody outside who misses the Watchdog notices.
 pub fn watchdog(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("watchdog", "Watchdog");
-    let config = match seen.alertmanager.as_ref().and_then(|seen| seen.in_force.as_ref()) {
-        Ok(config) => config,
+    let config = seen.alertmanager.as_ref().and_then(|seen| seen.in_force.as_ref());
+    let tree = match config.map(Tree::of) {
+        Ok(Ok(tree)) => tree,
         // Said once, with the receivers.
-        Err(_) => return Vec::new(),
+        Ok(Err(_)) | Err(_) => return Vec::new(),
     };
-    let speaking: Vec<&str> = speaking(config).collect();
-    let heard = routing::receivers(&config["route"], &WATCHDOG);
-    let heard: Vec<&str> = heard.into_iter().filter(|name| speaking.contains(name)).collect();
+    let labels: Labels = WATCHDOG.map(|(label, value)| (label.to_owned(), value.to_owned())).into();
+    let heard = tree.told(&labels);
     if !heard.is_empty() {
         return vec![fine(id, subject, format!("goes to {}", heard.join(", ")))];
     }

@@ -19,6 +19,12 @@ pub fn host_address() -> IpAddr {
     socket.local_addr().expect("an address").ip()
 }
 
+/// A port that nobody listens on and that the system gives to nobody who asks for any port.
+pub fn closed_port() -> u16 {
+    let first = 20_000 + (std::process::id() % 9_000) as u16;
+    (first..first + 1_000).find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()).expect("a closed port")
+}
+
 /// How an HTTP receiver behaves.
 #[derive(Debug, Clone)]
 pub enum Manner {
@@ -29,8 +35,9 @@ pub enum Manner {
 }
 
 impl Manner {
+    /// As Slack answers, which others take as well.
     pub fn good() -> Self {
-        Self::Answers(200, String::new())
+        Self::Answers(200, "ok".into())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
+use super::exposition::Exposition;
 use super::facts::{Down, Facts};
 use super::prometheus::Rule;
 use crate::catalog::Catalog;
@@ -50,15 +51,12 @@ impl Knowledge {
             }
             let Some(scrape) = &component.manifest.scrape else { continue };
             let sample = component.files.get("metrics.prom").and_then(|file| file.text().ok()).unwrap_or_default();
-            for line in sample.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-                let (name, rest) = line.split_once(['{', ' ']).unwrap_or((line, ""));
-                let known = knowledge.metrics.entry(name.to_owned()).or_default();
+            for sample in Exposition::read(sample).samples() {
+                let known = knowledge.metrics.entry(sample.name.clone()).or_default();
                 if known.job.is_empty() {
                     known.job.clone_from(&scrape.job);
                 }
-                if line.as_bytes().get(name.len()) == Some(&b'{') {
-                    known.labels.extend(label_names(rest));
-                }
+                known.labels.extend(sample.labels.keys().cloned());
             }
         }
         knowledge
@@ -81,24 +79,6 @@ impl Knowledge {
     fn reason(&self, metric: &str) -> Option<&str> {
         self.sometimes.iter().find(|(pattern, _)| pattern.is_match(metric)).map(|(_, why)| why.as_str())
     }
-}
-
-/// Names of the labels in `a="1",b="x\"y"} 5`.
-fn label_names(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    while let Some((name, value)) = rest.split_once("=\"") {
-        names.push(name.trim_start_matches(',').to_owned());
-        let mut escaped = false;
-        let end = value.find(|c| {
-            let ends = c == '"' && !escaped;
-            escaped = c == '\\' && !escaped;
-            ends
-        });
-        let Some(end) = end else { break };
-        rest = &value[end + 1..];
-    }
-    names
 }
 
 /// Why the selector yields nothing now.
@@ -165,11 +145,6 @@ fn label(selector: &Selector, facts: &Facts<'_>) -> Absence {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_of_a_sample_line_are_read_with_their_escapes() {
-        assert_eq!(label_names(r#"a="1",b="x\"y, c=\"",d="2"} 5"#), ["a", "b", "d"]);
-    }
 
     #[test]
     fn what_ships_is_known() {

@@ -5,7 +5,6 @@
 mod alerting;
 mod clocks;
 mod docker;
-mod exposition;
 mod grafana;
 mod images;
 mod ports;

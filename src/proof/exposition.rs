@@ -27,9 +27,18 @@ impl Exposition {
 
     /// The sum of a metric's samples that have these labels; 0 when there is none.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.total(name, labels).unwrap_or(0.0)
+    }
+
+    /// The same; `None` when there is none.
+    pub fn total(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has =
             |sample: &&Sample| labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value));
-        self.of(name).filter(has).map(|sample| sample.value).sum()
+        self.of(name).filter(has).map(|sample| sample.value).reduce(|a, b| a + b)
+    }
+
+    pub fn samples(&self) -> &[Sample] {
+        &self.0
     }
 
     /// `None` when the metric is not there.

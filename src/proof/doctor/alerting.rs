@@ -1,8 +1,8 @@
 //! Receivers that nothing was ever sent to, and a Watchdog that nobody hears.
 
-use super::exposition::{samples, sum_of};
 use super::fine;
 use super::seen::Seen;
+use crate::proof::exposition::Exposition;
 use crate::proof::report::Finding;
 use crate::proof::route::{Labels, Tree};
 
@@ -31,19 +31,19 @@ pub fn receivers(seen: &Seen<'_>) -> Vec<Finding> {
     tree.people().map(|receiver| judge(&receiver.name, named(&receiver.name), metrics)).collect()
 }
 
-fn judge(name: &str, routed: bool, metrics: &str) -> Finding {
+fn judge(name: &str, routed: bool, metrics: &Exposition) -> Finding {
     let id = format!("receiver:{name}");
     if !routed {
         return Finding::note(id, name, "no route leads to it")
             .mend("add a route to it under `alerting.routes` of the spec, then watchpost up");
     }
-    let sent = sum_of(metrics, "alertmanager_notifications_total", "receiver_name", name);
-    if sent.is_none() && !metrics.contains("receiver_name=\"") {
+    let sent = metrics.total("alertmanager_notifications_total", &[("receiver_name", name)]);
+    if sent.is_none() && !metrics.samples().iter().any(|sample| sample.labels.contains_key("receiver_name")) {
         return Finding::not_checked(id, name, "Alertmanager does not count by receiver")
             .mend("it is told to by `--enable-feature=receiver-name-in-metrics`");
     }
     let sent = sent.unwrap_or(0.0);
-    let failed = sum_of(metrics, "alertmanager_notifications_failed_total", "receiver_name", name).unwrap_or(0.0);
+    let failed = metrics.sum("alertmanager_notifications_failed_total", &[("receiver_name", name)]);
     let test = format!("watchpost alerts test {name}");
     if sent == 0.0 {
         return Finding::note(id, name, "nothing was sent to it since Alertmanager started")
@@ -64,12 +64,11 @@ fn judge(name: &str, routed: bool, metrics: &str) -> Finding {
 }
 
 /// Alertmanager's own words for why: `clientError`.
-fn reasons(name: &str, metrics: &str) -> String {
-    let wanted = format!("receiver_name=\"{name}\"");
-    let failed = samples(metrics, "alertmanager_notifications_failed_total");
-    let failed = failed.filter(|(labels, count)| labels.contains(&wanted) && *count > 0.0);
-    let reason = |labels: &str| Some(labels.split("reason=\"").nth(1)?.split('"').next()?.to_owned());
-    let reasons: Vec<String> = failed.filter_map(|(labels, _)| reason(labels)).collect();
+fn reasons(name: &str, metrics: &Exposition) -> String {
+    let failed = metrics.of("alertmanager_notifications_failed_total");
+    let own =
+        failed.filter(|sample| sample.value > 0.0 && sample.labels.get("receiver_name").is_some_and(|of| of == name));
+    let reasons: Vec<&str> = own.filter_map(|sample| sample.labels.get("reason").map(String::as_str)).collect();
     if reasons.is_empty() { String::new() } else { format!("Alertmanager calls it {}", reasons.join(", ")) }
 }
 
@@ -113,13 +112,14 @@ alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"other\"
 
     #[test]
     fn a_receiver_is_judged_by_what_was_sent_to_it() {
-        assert_eq!(judge("good", true, METRICS).verdict, Verdict::Ok);
-        assert_eq!(judge("good", false, METRICS).what, "no route leads to it");
-        let new = judge("new", true, METRICS);
+        let metrics = Exposition::read(METRICS);
+        assert_eq!(judge("good", true, &metrics).verdict, Verdict::Ok);
+        assert_eq!(judge("good", false, &metrics).what, "no route leads to it");
+        let new = judge("new", true, &metrics);
         assert_eq!((new.verdict, new.mend.as_deref()), (Verdict::Note, Some("watchpost alerts test new")));
-        let bad = judge("bad", true, METRICS);
+        let bad = judge("bad", true, &metrics);
         assert_eq!((bad.verdict, bad.what.as_str()), (Verdict::Broken, "took none of the 2 messages sent to it"));
         assert_eq!(bad.why, ["Alertmanager calls it clientError"]);
-        assert_eq!(judge("x", true, "").verdict, Verdict::NotChecked);
+        assert_eq!(judge("x", true, &Exposition::default()).verdict, Verdict::NotChecked);
     }
 }

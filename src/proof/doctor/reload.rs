@@ -1,8 +1,8 @@
 //! Does a service run with the configuration that was deployed? A reload answers 200 and may still not have taken.
 
+use crate::proof::exposition::Exposition;
 use serde_json::Value;
 
-use super::exposition::sum;
 use super::fine;
 use super::seen::{Asked, Deployed, Seen};
 use crate::catalog::answer::parse_duration;
@@ -28,8 +28,8 @@ pub fn alertmanager(seen: &Seen<'_>) -> Vec<Finding> {
     vec![check(seen, "alertmanager", judged)]
 }
 
-fn sum_of(metrics: &Asked<String>, metric: &str) -> Option<f64> {
-    metrics.as_ref().ok().and_then(|metrics| sum(metrics, metric))
+fn sum_of(metrics: &Asked<Exposition>, metric: &str) -> Option<f64> {
+    metrics.as_ref().ok().and_then(|metrics| metrics.value(metric))
 }
 
 struct Reload<'a> {

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::exposition;
 use crate::catalog::Catalog;
 use crate::catalog::answer::parse_duration;
 use crate::compose::Service;
@@ -14,6 +13,7 @@ use crate::moment::now;
 use crate::plan::Observed;
 use crate::plan::observed::{Engine, State};
 use crate::proof::api::json;
+use crate::proof::exposition::Exposition;
 use crate::proof::prometheus::Prometheus;
 use crate::proof::stack::Stack;
 use crate::render::Bundle;
@@ -66,7 +66,7 @@ pub struct Clock {
 
 pub struct PrometheusSeen {
     pub service: String,
-    pub metrics: Asked<String>,
+    pub metrics: Asked<Exposition>,
     /// The configuration in force, and the deployed file.
     pub in_force: Asked<Value>,
     pub deployed: Asked<Value>,
@@ -80,7 +80,7 @@ pub struct PrometheusSeen {
 
 pub struct AlertmanagerSeen {
     pub service: String,
-    pub metrics: Asked<String>,
+    pub metrics: Asked<Exposition>,
     pub in_force: Asked<Value>,
     pub deployed: Asked<Value>,
 }
@@ -178,10 +178,14 @@ async fn file(stack: &Stack, service: &str, path: &str) -> Asked<Value> {
 }
 
 /// What a service says of itself.
-async fn metrics(stack: &Stack, service: &str) -> Asked<String> {
+async fn metrics(stack: &Stack, service: &str) -> Asked<Exposition> {
     let door = stack.door(service).await.ok_or("it cannot be asked from here")?;
     let answer = door.ask(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
-    if answer.is_good() { Ok(answer.body) } else { Err(format!("`/metrics` answers {}", answer.status)) }
+    if answer.is_good() {
+        Ok(Exposition::read(&answer.body))
+    } else {
+        Err(format!("`/metrics` answers {}", answer.status))
+    }
 }
 
 async fn prometheus((stack, service): (&Stack, &str)) -> Asked<PrometheusSeen> {
@@ -223,8 +227,8 @@ async fn clock(prometheus: &Prometheus<'_>) -> Option<Clock> {
 
 /// The last seconds that are sure to be full of scrapes: five minutes, or less after a start. `None` when there were
 /// too few scrapes yet.
-fn window(metrics: &Asked<String>, deployed: &Asked<Value>, clock: Option<Clock>) -> Option<u64> {
-    let started = exposition::sum(metrics.as_ref().ok()?, "process_start_time_seconds")?;
+fn window(metrics: &Asked<Exposition>, deployed: &Asked<Value>, clock: Option<Clock>) -> Option<u64> {
+    let started = metrics.as_ref().ok()?.value("process_start_time_seconds")?;
     let interval = deployed.as_ref().ok().and_then(|config| config["global"]["scrape_interval"].as_str());
     let interval = interval.and_then(parse_duration).unwrap_or(60.0);
     let window = (clock?.theirs - started - 2.0 * interval).min(300.0);

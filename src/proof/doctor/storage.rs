@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::exposition::sum;
 use super::fine;
 use super::seen::{PrometheusSeen, Seen};
 use super::words::{size, span, thousands};
@@ -58,11 +57,12 @@ fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String
     let folder = deployed.and_then(|deployed| deployed.details.mounts.get(flag("storage.tsdb.path")));
     let folder = folder.ok_or("its data is in no volume")?;
     let free = of_folder(prometheus.free.as_ref()?, folder).ok_or("node-exporter does not see the volume's disk")?;
-    let chunks = sum(metrics, "prometheus_tsdb_compaction_chunk_size_bytes_sum")
-        .zip(sum(metrics, "prometheus_tsdb_compaction_chunk_samples_sum"))
+    let chunks = metrics
+        .value("prometheus_tsdb_compaction_chunk_size_bytes_sum")
+        .zip(metrics.value("prometheus_tsdb_compaction_chunk_samples_sum"))
         .filter(|(_, samples)| *samples > 0.0);
     let head = ["prometheus_tsdb_wal_storage_size_bytes", "prometheus_tsdb_head_chunks_storage_size_bytes"];
-    let head: f64 = head.iter().filter_map(|metric| sum(metrics, metric)).sum();
+    let head: f64 = head.iter().filter_map(|metric| metrics.value(metric)).sum();
     Ok(Disk {
         samples_per_second: rate,
         bytes_per_sample: chunks.map_or(BYTES_A_SAMPLE, |(bytes, samples)| bytes / samples),
@@ -70,7 +70,7 @@ fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String
         retention: retention(flag("storage.tsdb.retention.time")),
         limit: parse_size(flag("storage.tsdb.retention.size")).filter(|limit| *limit > 0).map(|limit| limit as f64),
         free,
-        used: sum(metrics, "prometheus_tsdb_storage_blocks_bytes").unwrap_or(0.0) + head,
+        used: metrics.value("prometheus_tsdb_storage_blocks_bytes").unwrap_or(0.0) + head,
         head,
     })
 }
@@ -143,7 +143,7 @@ pub fn series(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("storage:series", "memory");
     let Ok(prometheus) = &seen.prometheus else { return not_there(seen, id, subject) };
     let series = match &prometheus.metrics {
-        Ok(metrics) => sum(metrics, "prometheus_tsdb_head_series"),
+        Ok(metrics) => metrics.value("prometheus_tsdb_head_series"),
         Err(why) => return vec![Finding::not_checked(id, subject, why)],
     };
     let Some(series) = series else {

@@ -221,7 +221,22 @@ pub fn telling_of_error(log: &[String]) -> Option<String> {
             .any(|word| line.contains(word))
     };
     let line = log.iter().rev().find(speaks)?;
-    Some(line.find("err=").map_or(line.as_str(), |at| &line[at + 4..]).trim_matches('"').to_owned())
+    Some(line.find("err=").map_or_else(|| line.trim_matches('"').to_owned(), |at| logged(&line[at + 4..])))
+}
+
+/// A value of a log line in logfmt: up to its closing quote, its escapes resolved, or up to the end.
+fn logged(text: &str) -> String {
+    let Some(quoted) = text.strip_prefix('"') else { return text.to_owned() };
+    let mut value = String::new();
+    let mut chars = quoted.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => value.extend(chars.next()),
+            c => value.push(c),
+        }
+    }
+    value
 }
 
 #[cfg(test)]
@@ -233,6 +248,8 @@ mod tests {
         let log = ["level=INFO msg=start", "level=ERROR msg=\"Loading failed\" err=\"unknown field\"", "bye"]
             .map(str::to_owned);
         assert_eq!(telling(&log).as_deref(), Some("unknown field"));
+        let quoted = ["level=ERROR err=\"pq: no role \\\"x\\\"\" dsn=secret".to_owned()];
+        assert_eq!(telling(&quoted).as_deref(), Some("pq: no role \"x\""));
         assert_eq!(telling(&[]), None);
     }
 }

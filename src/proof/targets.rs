@@ -240,7 +240,10 @@ async fn subject(stack: &Stack, facts: &Facts<'_>, job: &str, instance: &str) ->
         (true, []) => format!("give `{instance}` a password in watchpost.yaml, then watchpost up"),
         (false, _) => format!("correct the address of `{instance}` in watchpost.yaml, then watchpost up"),
     };
-    finding(line).mend(mend)
+    // In Go the cause comes last: `cannot open: pq: no such role`.
+    let cause = line.rsplit(": ").next().unwrap_or(&line).to_owned();
+    let found = finding(cause.clone()).mend(mend);
+    if cause == line { found } else { found.why(format!("its log says: {line}")) }
 }
 
 /// A secret by its name, and its source where the spec tells it.

@@ -80,20 +80,7 @@ impl Query {
         found
     }
 
-    /// Labels that `by (...)` and `on (...)` name.
-    pub fn grouped_by(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        walk(&self.0, &mut |expr| {
-            if let Expr::Aggregate(aggregate) = expr
-                && let Some(LabelModifier::Include(labels)) = &aggregate.modifier
-            {
-                found.extend(labels.labels.iter().cloned());
-            }
-        });
-        found
-    }
-
-    /// Ranges in seconds, by the function that takes them: `("rate", 300.0)`. Subqueries count by their range.
+    /// Ranges in seconds, by the function that takes them: `("rate", 300.0)`.
     pub fn ranges(&self) -> Vec<(String, f64, Selector)> {
         let mut found = Vec::new();
         walk(&self.0, &mut |expr| {
@@ -122,11 +109,6 @@ impl Query {
     /// the way.
     pub fn can_yield(&self, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
         yields(&self.0, exists)
-    }
-
-    /// Does it yield something while its metrics are absent: `absent(...)`, `... or vector(0)`?
-    pub fn is_about_absence(&self) -> bool {
-        yields(&self.0, &|_| false).is_ok()
     }
 }
 
@@ -183,7 +165,7 @@ fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
         Expr::Binary(binary) => {
             let (left, right) = (yields(&binary.lhs, exists), yields(&binary.rhs, exists));
             match binary.op.id() {
-                T_LOR => left.or(right.or_else(|_| yields(&binary.lhs, exists))),
+                T_LOR => left.or_else(|lack| right.map_err(|_| lack)),
                 T_LUNLESS => left,
                 T_LAND => left.and(right),
                 T_DIV | T_MOD => left.and(right.map_err(|lack| Lack { divisor: true, ..lack })),

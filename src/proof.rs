@@ -17,6 +17,7 @@ pub mod grafana;
 pub mod junit;
 pub mod live;
 pub mod prometheus;
+mod quote;
 pub mod report;
 pub mod route;
 mod rules;
@@ -65,7 +66,7 @@ pub async fn prove(
         when(wanted(Link::Targets), sink, async { targets }),
         when(wanted(Link::Rules), sink, rules::check(stack, &facts)),
         when(wanted(Link::Alerting), sink, alerting::check(stack, &facts)),
-        when(wanted(Link::Delivery), sink, deliver(stack, &facts, options, sink)),
+        when(wanted(Link::Delivery), sink, deliver(stack, options, sink)),
         when(wanted(Link::Dashboards), sink, dashboards::check(stack, &facts)),
     );
     let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
@@ -86,9 +87,9 @@ fn tell(checked: &Checked, sink: Sink<'_>) {
     sink(Event::LinkChecked { link: checked.link.name().into(), broken });
 }
 
-async fn deliver(stack: &Stack, facts: &Facts<'_>, options: &Options, sink: Sink<'_>) -> Checked {
+async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
     if options.deliver {
-        return delivery::check(stack, facts, sink).await;
+        return delivery::check(stack, sink).await;
     }
     let how = "watchpost alerts test, or watchpost verify --deliver";
     Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how.into()))

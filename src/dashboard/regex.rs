@@ -52,7 +52,7 @@ fn matched(regex: Option<&Regex>, value: String) -> Option<Choice> {
     })
 }
 
-/// Do both mean the same names? For `metrics(pattern)`.
+/// Does the pattern match somewhere in the text? One that cannot be read matches all. For `metrics(pattern)`.
 pub fn is_match(pattern: &str, text: &str) -> bool {
     compiled(pattern).is_none_or(|regex| regex.is_match(text))
 }

@@ -90,6 +90,8 @@ struct Passed<'a> {
     container: String,
     events: Receiver<Happening>,
     stable_at: tokio::time::Instant,
+    /// Made by this run, or one that was there before and only started?
+    created: bool,
 }
 
 impl<'a> Run<'a> {
@@ -241,10 +243,10 @@ impl<'a> Run<'a> {
         if let Err(failure) = self.unless_stopping(gate.ready(&mut events)).await? {
             return Err(self.refused(name, failure));
         }
-        self.unproven.borrow_mut().remove(name);
+        let created = self.unproven.borrow_mut().remove(name);
         (self.sink)(Event::ServiceReady { service: name.to_owned(), took: began.elapsed() });
         let stable_at = tokio::time::Instant::now() + gate::STABLE;
-        self.passed.borrow_mut().push(Passed { service: name, container, events, stable_at });
+        self.passed.borrow_mut().push(Passed { service: name, container, events, stable_at, created });
         Ok(())
     }
 
@@ -266,7 +268,10 @@ impl<'a> Run<'a> {
             let service = &self.file().services[passed.service];
             let gate = self.gate(passed.service, service, &passed.container);
             if let Err(failure) = self.unless_stopping(gate.stays(&mut passed.events, passed.stable_at)).await? {
-                self.unproven.borrow_mut().insert(passed.service);
+                // What was there before this run is not taken away.
+                if passed.created {
+                    self.unproven.borrow_mut().insert(passed.service);
+                }
                 return Err(self.refused(passed.service, failure));
             }
         }

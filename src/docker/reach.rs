@@ -13,6 +13,8 @@ use crate::plan::observed::Container;
 
 /// How long one question may take, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a first try of a container's own address or published port may take before the next way is tried.
+const DIRECT: Duration = Duration::from_secs(3);
 /// Questions under way at once to one service.
 const AT_ONCE: usize = 8;
 
@@ -143,13 +145,13 @@ impl Door {
     async fn find(&self, request: &Request, patience: Duration) -> Result<Answer, Silence> {
         let mut silence = Silence::NoWay;
         for base in bases(&self.client, &self.container, self.port) {
+            // What cannot be reached from here at all answers as slowly as what is slow: the next way tells them apart.
+            let patience = patience.min(DIRECT);
             let way = Way::Direct(base);
             match self.by(&way, request, patience).await {
                 Ok(answer) => return Ok(self.keep(way, answer)),
-                // Reached, and nobody listens there or it takes too long: asking otherwise would find the same.
-                Err(Silence::NoAnswer(why)) if why.contains("refused") || why == TOO_LONG => {
-                    return Err(Silence::NoAnswer(why));
-                }
+                // Refused means reached: nobody listens there, and asking otherwise would find the same.
+                Err(Silence::NoAnswer(why)) if why.contains("refused") => return Err(Silence::NoAnswer(why)),
                 Err(why) => silence = why,
             }
         }
@@ -184,7 +186,7 @@ impl Door {
                 let to = tunnel::To { host: &self.container.service, port: self.port };
                 tunnel::ask(&self.client, helper, &to, request, patience).await
             }
-            Way::Wget => wget::ask(&self.client, &self.container.id, self.port, request).await,
+            Way::Wget => wget::ask(&self.client, &self.container.id, self.port, request, patience).await,
         }
     }
 }

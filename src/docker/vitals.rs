@@ -55,13 +55,18 @@ pub async fn vitals(client: &Client, id: &str) -> Option<Vitals> {
     })
 }
 
-/// Bytes of memory that the container cannot give up: in use, without the page cache that is idle.
+/// Bytes of memory that the container cannot give up: in use, without the cache of files.
 pub async fn memory(client: &Client, id: &str) -> Option<u64> {
     let options = StatsOptions { stream: false, one_shot: true };
     let stats = Box::pin(client.docker.stats(id, Some(options))).next().await?.ok()?;
     let memory = stats.memory_stats?;
-    let idle = memory.stats.as_ref().and_then(|stats| stats.get("total_inactive_file").or(stats.get("inactive_file")));
-    Some(memory.usage?.saturating_sub(idle.copied().unwrap_or_default()))
+    let of = |name: &str| {
+        let stats = memory.stats.as_ref()?;
+        // Version 1 of control groups says the sum over all below as `total_…`.
+        stats.get(&format!("total_{name}")).or(stats.get(name)).copied()
+    };
+    let cache = of("inactive_file").unwrap_or_default() + of("active_file").unwrap_or_default();
+    Some(memory.usage?.saturating_sub(cache))
 }
 
 /// The Docker host's own clock as RFC 3339, and this machine's at the middle of the question.

@@ -8,7 +8,7 @@ use super::exposition::Exposition;
 use super::facts::{Down, Facts};
 use super::prometheus::Rule;
 use crate::catalog::Catalog;
-use crate::promql::{Query, Selector};
+use crate::promql::{MatchKind, Query, Selector};
 
 /// Recorded metrics may rest on recorded metrics; a circle ends here.
 const DEPTH: usize = 4;
@@ -89,7 +89,8 @@ pub fn explain(selector: &Selector, facts: &Facts<'_>) -> Absence {
 fn explain_to(selector: &Selector, facts: &Facts<'_>, depth: usize) -> Absence {
     let metric = selector.metric.as_str();
     let knowledge = &facts.knowledge;
-    let by_matcher = selector.matchers.iter().find(|m| m.label == "job").map(|m| m.value.as_str());
+    let by_matcher =
+        selector.matchers.iter().find(|m| m.label == "job" && m.kind == MatchKind::Equal).map(|m| m.value.as_str());
     let job = by_matcher.or(knowledge.job(metric));
     let same = |down: &&Down| job == Some(down.job.as_str());
     if let Some(down) = facts.down.iter().find(same) {

@@ -126,19 +126,22 @@ async fn arrived(alertmanager: &Alertmanager<'_>, patience: Duration) -> Option<
 /// What Prometheus's log says of sending.
 async fn sending(stack: &Stack, finding: Finding) -> Finding {
     let Some((name, prometheus)) = stack.of("prometheus") else { return finding };
-    let lines = docker::last_lines(&stack.client, &prometheus.container.id).await;
+    let lines = stack.log(name).await;
     let line = lines.iter().rev().find(|line| line.to_lowercase().contains("sending alert"));
     let finding = match line {
         Some(line) => finding.why(format!("Prometheus's log says: {}", line.trim())),
         None => finding.why("Prometheus reaches Alertmanager, and its log has no word of it"),
     };
-    finding
-        .mend(format!("docker restart {}; if that changes nothing: watchpost logs {name}", prometheus.container.name))
+    finding.mend(format!(
+        "{} restart {}; if that changes nothing: watchpost logs {name}",
+        stack.docker(),
+        prometheus.container.name
+    ))
 }
 
 /// Did Alertmanager take the configuration that it was given last?
 async fn reload(stack: &Stack) -> Option<Finding> {
-    let (name, deployed) = stack.of("alertmanager")?;
+    let (name, _) = stack.of("alertmanager")?;
     let metrics = stack.alertmanager().await?.metrics().await.ok()?;
     if metrics.value("alertmanager_config_last_reload_successful")? > 0.0 {
         return None;
@@ -148,7 +151,7 @@ async fn reload(stack: &Stack) -> Option<Finding> {
         name,
         "did not take its last configuration, and goes on with the one before",
     );
-    let lines = docker::last_lines(&stack.client, &deployed.container.id).await;
+    let lines = stack.log(name).await;
     let line = lines.iter().rev().find(|line| line.contains("Loading configuration file failed"));
     let finding = match line.and_then(|line| Some(line.split_once("err=")?.1.trim().trim_matches('"').to_owned())) {
         Some(said) => finding.why(said),

@@ -54,7 +54,7 @@ async fn service(stack: &Stack, facts: &Facts<'_>, name: &str, deployed: &Deploy
     }
     let files = files(stack, name, deployed).await;
     let mut findings: Vec<Finding> =
-        [files, settings(name, deployed, &vitals), restarts(name, &vitals)].into_iter().flatten().collect();
+        [files, settings(stack, name, deployed, &vitals), restarts(name, &vitals)].into_iter().flatten().collect();
     findings.extend(pending(facts, name, deployed));
     if findings.iter().all(|finding| !finding.is_broken()) {
         findings.insert(0, Finding::ok(id(name), name));
@@ -65,7 +65,7 @@ async fn service(stack: &Stack, facts: &Facts<'_>, name: &str, deployed: &Deploy
 async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding> {
     let broken = |what: String| Finding::broken(id(name), name, what);
     let finding = if vitals.paused {
-        broken("is paused".into()).mend(format!("docker unpause {}", deployed.container.name))
+        broken("is paused".into()).mend(format!("{} unpause {}", stack.docker(), deployed.container.name))
     } else if vitals.restarting {
         broken(format!("keeps restarting, {} times by now", vitals.restarts))
     } else if !vitals.running {
@@ -82,7 +82,7 @@ async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vi
     } else {
         // A log that speaks of an error tells more than the exit status, unless it was stopped by hand.
         let asked_to = matches!(vitals.exit_code, 0 | 137 | 143) && !vitals.restarting;
-        match docker::telling(&docker::last_lines(&stack.client, &deployed.container.id).await) {
+        match docker::telling(&stack.log(name).await) {
             Some(line) if !asked_to => finding.why(format!("its log says: {line}")),
             _ => finding,
         }
@@ -120,13 +120,13 @@ async fn files(stack: &Stack, name: &str, deployed: &Deployed) -> Option<Finding
     let now = hash_files(files.iter().map(|(path, content)| (path.as_str(), content.as_slice())));
     (now != hash).then(|| {
         let what = if files.is_empty() { "its files cannot be read" } else { "its files were changed on the host" };
-        let mend = format!("docker rm -f {}, then watchpost up", deployed.container.name);
+        let mend = format!("{} rm -f {}, then watchpost up", stack.docker(), deployed.container.name);
         Finding::broken(format!("files:{name}"), name, what).mend(mend)
     })
 }
 
 /// Settings that somebody changed behind the label's back.
-fn settings(name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding> {
+fn settings(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding> {
     let service = &deployed.service;
     let limit = service.mem_limit.as_deref().and_then(values::bytes);
     let mut changed = Vec::new();
@@ -141,7 +141,7 @@ fn settings(name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding>
     }
     (!changed.is_empty()).then(|| {
         let what = format!("does not run as it was deployed: {}", changed.join(", "));
-        let mend = format!("docker rm -f {}, then watchpost up", deployed.container.name);
+        let mend = format!("{} rm -f {}, then watchpost up", stack.docker(), deployed.container.name);
         Finding::broken(format!("settings:{name}"), name, what).mend(mend)
     })
 }

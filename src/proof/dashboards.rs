@@ -11,7 +11,6 @@ use super::facts::Facts;
 use super::grafana::{DataSource, Grafana, Login};
 use super::report::{Checked, Finding, Link};
 use super::stack::{Deployed, Stack};
-use crate::docker;
 
 pub use expected::{Board, Expected, scrape_interval, sources};
 pub use survey::{Kept, State, survey};
@@ -55,7 +54,7 @@ pub struct Opened<'a> {
 /// Opens Grafana with the login that the stack has. Errors: the finding that says why not.
 pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> Result<Opened<'a>, Box<Finding>> {
     let broken = |what: String| Finding::broken("grafana", "Grafana", what);
-    let stopped = |what: String| async move { Box::new(stopped(stack, deployed, what).await) };
+    let stopped = |what: String| async move { Box::new(stopped(stack, service, what).await) };
     let Some(grafana) = stack.grafana().await else {
         if deployed.is_running() {
             let what = "its login is not known: it was deployed without GF_SECURITY_ADMIN_PASSWORD__FILE";
@@ -86,8 +85,8 @@ pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> R
 }
 
 /// Grafana is not there: its own last words say more.
-async fn stopped(stack: &Stack, deployed: &Deployed, what: String) -> Finding {
-    let log = docker::last_lines(&stack.client, &deployed.container.id).await;
+async fn stopped(stack: &Stack, service: &str, what: String) -> Finding {
+    let log = stack.log(service).await;
     let mut finding = Finding::broken("grafana", "Grafana", what);
     let last = log.iter().rev().find(|line| line.to_lowercase().contains("error")).or(log.last());
     if let Some(line) = last {
@@ -98,12 +97,6 @@ async fn stopped(stack: &Stack, deployed: &Deployed, what: String) -> Finding {
         return finding.why(data_sources::OLD_VOLUME).mend(data_sources::REPLACE);
     }
     finding.mend("watchpost up")
-}
-
-/// `docker`, with the host when it is not the local one.
-pub fn docker_command(stack: &Stack) -> String {
-    let engine = &stack.client.engine;
-    if engine.local { "docker".into() } else { format!("docker --host {}", engine.name) }
 }
 
 /// The secret's password is not the volume's: Grafana takes it on the first start only.
@@ -119,7 +112,7 @@ fn locked_out(stack: &Stack, deployed: &Deployed, grafana: &Grafana<'_>, login: 
     let cli = if grafana.is_before(9, 4) { "grafana-cli" } else { "grafana cli" };
     finding.mend(format!(
         "{} exec {} sh -c '{cli} admin reset-admin-password --password-from-stdin < {path}'",
-        docker_command(stack),
+        stack.docker(),
         deployed.container.name
     ))
 }

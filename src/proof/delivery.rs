@@ -16,7 +16,6 @@ use futures_util::StreamExt;
 use super::alertmanager::{Alertmanager, Posted};
 use super::api::Refusal;
 use super::containers;
-use super::facts::Facts;
 use super::report::{Checked, Finding, Link};
 use super::route::{Labels, Receiver, Tree};
 use super::stack::Stack;
@@ -45,7 +44,7 @@ pub enum To {
     Labels(Labels),
 }
 
-pub async fn check(stack: &Stack, _facts: &Facts<'_>, sink: Sink<'_>) -> Checked {
+pub async fn check(stack: &Stack, sink: Sink<'_>) -> Checked {
     match tree(stack, Link::Delivery).await {
         Ok(tree) => deliver(stack, &tree, &To::Everybody, PATIENCE, sink).await,
         Err(checked) => checked,

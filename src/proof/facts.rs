@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub groups: Result<Vec<Group>, Refusal>,
     /// Names of the metrics that have recent samples.
     pub names: Result<BTreeSet<String>, Refusal>,
+    /// What time it is by Prometheus's clock, in seconds since the epoch: its times are compared with that.
+    pub now: f64,
     /// Broken targets: (finding's id, job, instance).
     pub down: Vec<Down>,
     pub knowledge: Knowledge,
@@ -43,12 +45,16 @@ impl<'a> Facts<'a> {
             targets: Err(Refusal::said("Prometheus is not there")),
             groups: Err(Refusal::said("Prometheus is not there")),
             names: Err(Refusal::said("Prometheus is not there")),
+            now: moment::now(),
             down: Vec::new(),
             knowledge: Knowledge::of(catalog),
         };
         if let Some(prometheus) = stack.prometheus().await {
+            if let Ok(Some(now)) = prometheus.value("time()").await {
+                facts.now = now;
+            }
             let (targets, groups, names) =
-                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(moment::now() - RECENT));
+                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(facts.now - RECENT));
             (facts.targets, facts.groups, facts.names) = (targets, groups, names);
         }
         facts

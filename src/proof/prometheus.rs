@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::api::{Refusal, encoded, json};
+use super::exposition::Exposition;
 use crate::docker::{Door, Request};
+use crate::moment;
 
 pub struct Prometheus<'a> {
     door: &'a Door,
@@ -155,6 +157,16 @@ impl<'a> Prometheus<'a> {
         json::<Envelope<T>>(body)?.data.ok_or_else(|| Refusal::said("it answers without data"))
     }
 
+    /// Its own metrics, as it shows them.
+    pub async fn metrics(&self) -> Result<Exposition, Refusal> {
+        let answer = self.door.ask(&Request::get("/metrics")).await.map_err(Refusal::silence)?;
+        if answer.is_good() {
+            Ok(Exposition::read(&answer.body))
+        } else {
+            Err(Refusal::status(answer.status, &answer.body))
+        }
+    }
+
     /// Targets that are scraped now.
     pub async fn targets(&self) -> Result<Vec<Target>, Refusal> {
         #[derive(Deserialize)]
@@ -205,16 +217,20 @@ impl<'a> Prometheus<'a> {
         Ok(self.data::<Data>("/api/v1/status/config").await?.yaml)
     }
 
-    /// When it last took a configuration, RFC 3339: at its start, or at a later reload.
-    pub async fn configured_at(&self) -> Result<String, Refusal> {
+    /// Seconds since it last took a configuration, at its start or at a reload; `None` when it does not say.
+    pub async fn configured_ago(&self) -> Option<f64> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
             start_time: String,
             last_config_time: String,
+            /// Absent before 3.0.
+            #[serde(default)]
+            server_time: String,
         }
-        let data: Data = self.data("/api/v1/status/runtimeinfo").await?;
-        Ok(data.start_time.max(data.last_config_time))
+        let data: Data = self.data("/api/v1/status/runtimeinfo").await.ok()?;
+        let now = moment::parse(&data.server_time).unwrap_or_else(moment::now);
+        Some(now - moment::parse(&data.start_time.max(data.last_config_time))?)
     }
 
     /// The flags it was started with.

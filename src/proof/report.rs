@@ -2,7 +2,7 @@
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -200,7 +200,12 @@ impl Report {
         number_ids(&mut links);
         let broken = |checked: &&Checked| checked.verdict == Verdict::Broken;
         let broken_links = links.iter().filter(broken).count();
-        let causes = links.iter().flat_map(Checked::broken).filter(|finding| finding.because.is_none()).count();
+        let ids: BTreeSet<&str> = links.iter().flat_map(|checked| &checked.findings).map(|f| f.id.as_str()).collect();
+        // A cause that was not asked for counts once, by its name.
+        let outside = links.iter().flat_map(Checked::broken).filter_map(|finding| finding.because.as_deref());
+        let outside: BTreeSet<&str> = outside.filter(|id| !ids.contains(id)).collect();
+        let own = links.iter().flat_map(Checked::broken).filter(|finding| finding.because.is_none()).count();
+        let causes = own + outside.len();
         let nothing = links.iter().all(|checked| checked.verdict == Verdict::NotChecked);
         let verdict = match (broken_links, nothing) {
             (0, true) => Verdict::NotChecked,

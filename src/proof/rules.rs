@@ -26,7 +26,7 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
         Err(refusal) => return super::targets::unreachable(Link::Rules, stack, &refusal.said),
     };
     let mut findings = loaded(stack, groups).await;
-    findings.extend(groups.iter().filter_map(late));
+    findings.extend(groups.iter().filter_map(|group| late(group, facts.now)));
     let rules: Vec<(&Group, &Rule)> =
         groups.iter().flat_map(|group| group.rules.iter().map(move |rule| (group, rule))).collect();
     let selectors: BTreeSet<Selector> = rules
@@ -65,7 +65,7 @@ async fn loaded(stack: &Stack, groups: &[Group]) -> Vec<Finding> {
             findings.push(
                 Finding::broken(format!("group:{path}/{name}"), name, what)
                     .why("it runs with an older configuration")
-                    .mend(format!("docker restart {}", deployed.container.name)),
+                    .mend(format!("{} restart {}", stack.docker(), deployed.container.name)),
             );
         }
     }
@@ -73,7 +73,7 @@ async fn loaded(stack: &Stack, groups: &[Group]) -> Vec<Finding> {
 }
 
 /// Groups that are not evaluated when they should be.
-fn late(group: &Group) -> Option<Finding> {
+fn late(group: &Group, now: f64) -> Option<Finding> {
     let broken = |what: String| Finding::broken(format!("group:{}/{}", file(group), group.name), &group.name, what);
     if group.evaluation_time > group.interval {
         let what = format!(
@@ -84,12 +84,23 @@ fn late(group: &Group) -> Option<Finding> {
             broken(what).mend(format!("give the group a longer `interval:` in {}, or take rules out", file(group))),
         );
     }
-    let age = moment::age(&group.last_evaluation);
+    let age = moment::parse(&group.last_evaluation).map(|at| now - at);
     if group.rules.is_empty() || age.is_some_and(|age| age <= 2.0 * group.interval + SLACK) {
         return None;
     }
-    let what = age.map_or("was never evaluated".into(), |age| format!("was last evaluated {age:.0} s ago"));
-    Some(broken(what).why(format!("its interval is {:.0} s", group.interval)).mend("watchpost logs prometheus"))
+    let Some(age) = age else {
+        let id = format!("group:{}/{}", file(group), group.name);
+        return Some(
+            Finding::not_checked(id, &group.name, "was not evaluated yet")
+                .why(format!("its interval is {:.0} s", group.interval))
+                .mend("watchpost verify, a little later"),
+        );
+    };
+    Some(
+        broken(format!("was last evaluated {age:.0} s ago"))
+            .why(format!("its interval is {:.0} s", group.interval))
+            .mend("watchpost logs prometheus"),
+    )
 }
 
 fn one(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule) -> Finding {

@@ -13,7 +13,7 @@ const AT_ONCE: usize = 40;
 /// What is there, of what was asked for.
 #[derive(Debug, Default)]
 pub struct Series {
-    /// `None`: Prometheus did not say, and nothing is said to be missing.
+    /// `None`: there is no Prometheus, and nothing is said to be missing.
     metrics: Option<BTreeSet<String>>,
     /// Metric and label to whether any series has it; metrics that are not there are absent.
     labels: BTreeMap<(String, String), bool>,
@@ -32,8 +32,11 @@ impl Series {
         let names: BTreeSet<&str> = selectors.iter().map(|selector| selector.metric.as_str()).collect();
         let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
         let found = join_all(names.chunks(AT_ONCE).map(|chunk| present(prometheus, chunk))).await;
-        let Some(found) = found.into_iter().collect::<Option<Vec<_>>>() else { return Self::default() };
-        let metrics: BTreeSet<String> = found.into_iter().flatten().collect();
+        // Of what Prometheus did not answer nothing is said to be missing.
+        let unsaid = |(chunk, found): (&[&str], Option<Vec<String>>)| {
+            found.unwrap_or_else(|| chunk.iter().map(|name| (*name).to_owned()).collect())
+        };
+        let metrics: BTreeSet<String> = names.chunks(AT_ONCE).zip(found).flat_map(unsaid).collect();
         let pairs: BTreeSet<(String, String)> = selectors
             .iter()
             .filter(|selector| metrics.contains(&selector.metric))
@@ -60,6 +63,11 @@ impl Series {
 
 /// Those of the metrics that have a sample now.
 async fn present(prometheus: &Prometheus<'_>, names: &[&str]) -> Option<Vec<String>> {
+    // Old names are words; what a matcher of `__name__` holds may be anything.
+    let odd = |name: &&&str| !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
+    if names.iter().any(|name| odd(&name)) {
+        return None;
+    }
     let expr = format!("group by (__name__) ({{__name__=~\"{}\"}})", names.join("|"));
     let samples = prometheus.query(&expr).await.ok()?;
     Some(samples.into_iter().filter_map(|mut sample| sample.labels.remove("__name__")).collect())

@@ -7,7 +7,6 @@ use super::stack::Stack;
 use super::targets::rendered_jobs;
 use crate::catalog::answer::parse_duration;
 use crate::event::{Event, Sink};
-use crate::moment;
 
 /// Prometheus announces nothing: it is asked again after this.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -51,7 +50,7 @@ async fn outstanding(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<(St
     let (targets, groups) = tokio::join!(prometheus.targets(), prometheus.rules());
     let (targets, groups) = (targets.ok()?, groups.ok()?);
     let lacking = jobs.iter().filter(|job| !targets.iter().any(|target| target.scrape_pool == **job)).count();
-    let age = configured_ago(prometheus).await;
+    let age = prometheus.configured_ago().await.unwrap_or(f64::INFINITY);
     if lacking > 0 && age < DISCOVERY + SLACK {
         return Some(("Prometheus to find its targets".into(), DISCOVERY));
     }
@@ -82,10 +81,4 @@ async fn outstanding(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<(St
 
 fn seconds(duration: &str) -> f64 {
     parse_duration(duration).unwrap_or(60.0)
-}
-
-/// Seconds since Prometheus took its configuration.
-async fn configured_ago(prometheus: &Prometheus<'_>) -> f64 {
-    let at = prometheus.configured_at().await.unwrap_or_default();
-    moment::age(&at).unwrap_or(f64::INFINITY)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::sync::OnceCell;
 
 use crate::compose::Service;
+use crate::compose::values::SECRETS_TARGET;
 use crate::docker::{self, Client, Door};
 use crate::error::{Error, Result};
 use crate::plan::Observed;
@@ -13,6 +14,7 @@ use crate::plan::observed::{Container, State, label};
 use super::alertmanager::Alertmanager;
 use super::grafana::Grafana;
 use super::prometheus::Prometheus;
+use super::quote;
 
 /// Images of these components bring `nc`, which a tunnel takes; in the order in which they are tried.
 const HELPERS: [&str; 4] = ["prometheus", "alertmanager", "blackbox-exporter", "node-exporter"];
@@ -111,6 +113,33 @@ impl Stack {
             docker::download(&self.client, &deployed.container.id, &path).await.unwrap_or_default()
         };
         deployed.files.get_or_init(read).await
+    }
+
+    /// The last lines of a service's log, without the values of its secrets.
+    pub async fn log(&self, service: &str) -> Vec<String> {
+        let Some(deployed) = self.services.get(service) else { return Vec::new() };
+        let lines = docker::last_lines(&self.client, &deployed.container.id);
+        let (lines, secrets) = tokio::join!(lines, self.secrets(service));
+        lines.iter().map(|line| quote::shown(line, &secrets)).collect()
+    }
+
+    /// The secrets that a service reads, and their parts: none may be in what is shown.
+    pub async fn secrets(&self, service: &str) -> Vec<String> {
+        let Some(deployed) = self.services.get(service) else { return Vec::new() };
+        let mut values = Vec::new();
+        for name in &deployed.service.secrets {
+            let path = format!("{SECRETS_TARGET}/{name}");
+            if let Some(secret) = docker::read_secret(&self.client, &deployed.container.id, &path).await {
+                values.extend(quote::parts(secret.expose()));
+            }
+        }
+        values
+    }
+
+    /// `docker`, with the host when it is not the local one: for commands that mend.
+    pub fn docker(&self) -> String {
+        let engine = &self.client.engine;
+        if engine.local { "docker".into() } else { format!("docker --host {}", engine.name) }
     }
 
     pub async fn prometheus(&self) -> Option<Prometheus<'_>> {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream;
 
 use super::containers;
 use super::facts::{Down, Facts};
 use super::prometheus::Target;
+use super::quote;
 use super::report::{Checked, Finding, Link};
 use super::scrape_error::{Cause, cause};
 use super::stack::Stack;
@@ -14,13 +16,16 @@ use crate::compose::Secret;
 use crate::docker::{self, reach};
 use crate::yaml;
 
+/// Targets that fail are asked from inside, this many at once.
+const AT_ONCE: usize = 8;
+
 pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
     let targets = match &facts.targets {
         Ok(targets) => targets,
         Err(refusal) => return unreachable(Link::Targets, stack, &refusal.said),
     };
-    let (mut findings, subjects) =
-        tokio::join!(join_all(targets.iter().map(|target| one(stack, facts, target))), subjects(stack, facts));
+    let each = stream::iter(targets.iter().map(|target| one(stack, facts, target)));
+    let (mut findings, subjects) = tokio::join!(each.buffered(AT_ONCE).collect::<Vec<_>>(), subjects(stack, facts));
     findings.extend(configuration(stack).await);
     findings.extend(jobs(stack, targets).await);
     // An exporter that answers and does not reach what it watches is down all the same.
@@ -84,7 +89,7 @@ async fn one(stack: &Stack, facts: &Facts<'_>, target: &Target) -> Finding {
     let name = target.name();
     match target.health.as_str() {
         "up" => Finding::ok(id(target), name),
-        "unknown" => Finding::broken(id(target), name, "was not scraped yet")
+        "unknown" => Finding::not_checked(id(target), name, "was not scraped yet")
             .why(format!("it is scraped every {}", target.scrape_interval))
             .mend("watchpost verify, a little later"),
         _ => match silent_exporter(stack, facts, target).await {
@@ -99,8 +104,7 @@ async fn silent_exporter(stack: &Stack, facts: &Facts<'_>, target: &Target) -> O
     let (service, deployed) = stack.services.get_key_value(host_and_port(&target.scrape_url).0)?;
     let manifest = &facts.catalog.components.get(deployed.component())?.manifest;
     manifest.scrape.as_ref()?.up.as_ref()?;
-    let log = docker::last_lines(&stack.client, &deployed.container.id).await;
-    docker::telling_of_error(&log)?;
+    docker::telling_of_error(&stack.log(service).await)?;
     Some(subject(stack, facts, target.label("job"), service).await)
 }
 
@@ -131,7 +135,7 @@ async fn own_probe(stack: &Stack, target: &Target) -> Option<String> {
     Some(match reach::ask_from(&stack.client, &helper, host, port, path).await {
         Ok(answer) => {
             let first = answer.body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            let first: String = first.chars().take(60).collect();
+            let first: String = quote::shown(first, &[]).chars().take(60).collect();
             format!("asked from inside the network: {} {first}", answer.status).trim_end().to_owned()
         }
         Err(reach::Silence::NoWay) => return None,
@@ -175,15 +179,15 @@ pub async fn rendered_jobs(stack: &Stack) -> Vec<String> {
 /// Did Prometheus refuse the configuration that it has last been given?
 async fn configuration(stack: &Stack) -> Option<Finding> {
     let (name, deployed) = stack.of("prometheus")?;
-    let took = stack.prometheus().await?.value("prometheus_config_last_reload_successful").await.ok()??;
-    let log = docker::last_lines(&stack.client, &deployed.container.id);
-    if took != 0.0 {
+    // From itself: what it scrapes may hold another Prometheus too.
+    let metrics = stack.prometheus().await?.metrics().await.ok()?;
+    if metrics.value("prometheus_config_last_reload_successful")? != 0.0 {
         return None;
     }
     let finding = Finding::broken("configuration:prometheus", name, "refused its last configuration")
         .why("it goes on with the one before")
-        .mend(format!("correct what its log names, then docker restart {}", deployed.container.name));
-    Some(match docker::telling_of_error(&log.await) {
+        .mend(format!("correct what its log names, then {} restart {}", stack.docker(), deployed.container.name));
+    Some(match docker::telling_of_error(&stack.log(name).await) {
         Some(line) => finding.why(line),
         None => finding,
     })
@@ -198,7 +202,7 @@ async fn jobs(stack: &Stack, targets: &[Target]) -> Vec<Finding> {
         .map(|name| {
             Finding::broken(format!("job:{name}"), name, "is rendered, and Prometheus does not have it")
                 .why("it runs with an older configuration")
-                .mend(format!("docker restart {}", deployed.container.name))
+                .mend(format!("{} restart {}", stack.docker(), deployed.container.name))
         })
         .collect()
 }
@@ -229,8 +233,7 @@ async fn subject(stack: &Stack, facts: &Facts<'_>, job: &str, instance: &str) ->
     let Some(deployed) = stack.services.get(instance) else {
         return finding("the exporter does not reach what it watches".into());
     };
-    let log = docker::last_lines(&stack.client, &deployed.container.id).await;
-    let Some(line) = docker::telling(&log).map(|line| without_login(&line)) else {
+    let Some(line) = docker::telling(&stack.log(instance).await) else {
         return finding("the exporter does not reach what it watches, and does not say why".into());
     };
     let lower = line.to_lowercase();
@@ -256,13 +259,6 @@ fn secret(facts: &Facts<'_>, name: &str) -> String {
         Some(Secret { file: Some(file), .. }) => format!("the secret `{source}` (the file {file})"),
         _ => format!("the secret `{source}`"),
     }
-}
-
-/// A log line as it may be shown: a login within an address is taken out.
-fn without_login(line: &str) -> String {
-    // A constant pattern, compiled in the tests.
-    regex_lite::Regex::new(r"://[^/\s@]+@")
-        .map_or_else(|_| String::new(), |login| login.replace_all(line, "://").into_owned())
 }
 
 /// Probed addresses that fail: their alerts tell people, and the monitoring works all the same.
@@ -299,10 +295,5 @@ mod tests {
         assert_eq!(host_and_port("http://node-exporter:9100/metrics"), ("node-exporter", 9100));
         assert_eq!(host_and_port("https://shop.example.com/metrics?x=1"), ("shop.example.com", 443));
         assert_eq!(host_and_port("http://[::1]/metrics"), ("[::1]", 80));
-    }
-
-    #[test]
-    fn a_login_within_an_address_is_not_shown() {
-        assert_eq!(without_login("cannot open postgres://a:b@db:5432/x"), "cannot open postgres://db:5432/x");
     }
 }

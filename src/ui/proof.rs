@@ -149,14 +149,17 @@ fn broken(report: &Report, checked: &Checked) -> Vec<String> {
         }
     }
     for (cause, findings) in following {
-        let cause = report.finding(cause).map_or(cause, |finding| finding.subject.as_str());
+        let because = match report.finding(cause) {
+            Some(finding) => format!("because of {} above", finding.subject),
+            None => format!("because of {cause}"),
+        };
         for finding in findings.iter().take(FOLLOWING) {
             lines.push(format!("    {} {}: {}", sign(Verdict::Broken), finding.subject, finding.what));
         }
         if findings.len() > FOLLOWING {
             lines.push(format!("    {} and {} more", sign(Verdict::Broken), findings.len() - FOLLOWING));
         }
-        lines.push(format!("      {}", paint(DIM, format!("because of {cause} above"))));
+        lines.push(format!("      {}", paint(DIM, because)));
     }
     lines
 }

@@ -14,6 +14,11 @@ use tokio::io::AsyncWriteExt;
 use super::{Answer, Client, Request, Silence, TOO_LONG};
 use crate::docker::said;
 
+/// No answer that we ask for is larger, in bytes.
+const LARGEST: usize = 64_000_000;
+/// A head that is longer is none.
+const HEAD: usize = 65_536;
+
 /// Where the tunnel leads, as the helper's network names it.
 pub(super) struct To<'a> {
     pub host: &'a str,
@@ -27,6 +32,21 @@ pub(super) async fn ask(
     request: &Request,
     patience: Duration,
 ) -> Result<Answer, Silence> {
+    if !is_one_line(request) {
+        return Err(Silence::NoAnswer("the question cannot be written as one line of HTTP".into()));
+    }
+    let asked = exchange(client, helper, to, request);
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(Silence::NoAnswer(TOO_LONG.into())))
+}
+
+/// A break of line in a path or header would begin another question, with our login behind it.
+fn is_one_line(request: &Request) -> bool {
+    let plain = |text: &str| !text.chars().any(char::is_control);
+    let path = plain(&request.path) && !request.path.contains(' ');
+    path && request.headers.iter().all(|(name, value)| plain(name) && plain(value))
+}
+
+async fn exchange(client: &Client, helper: &str, to: &To<'_>, request: &Request) -> Result<Answer, Silence> {
     let silent = |error: bollard::errors::Error| Silence::NoAnswer(said(&error));
     let command = ["nc", to.host, &to.port.to_string()].map(str::to_owned).to_vec();
     let config = ExecConfig {
@@ -40,23 +60,21 @@ pub(super) async fn ask(
     let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
     let StartExecResults::Attached { mut output, mut input } = started else { return Err(Silence::NoWay) };
     let (mut answer, mut complaint) = (Vec::new(), String::new());
-    let talk = async {
-        // A closed pipe shows in what `nc` complains of.
-        if input.write_all(&written(to, request)).await.is_ok() {
-            drop(input.flush().await);
+    // A closed pipe shows in what `nc` complains of.
+    if input.write_all(&written(to, request)).await.is_ok() {
+        drop(input.flush().await);
+    }
+    while let Some(Ok(chunk)) = output.next().await {
+        match chunk {
+            LogOutput::StdErr { message } => complaint.push_str(&String::from_utf8_lossy(&message)),
+            other => answer.extend_from_slice(&other.into_bytes()),
         }
-        while let Some(Ok(chunk)) = output.next().await {
-            match chunk {
-                LogOutput::StdErr { message } => complaint.push_str(&String::from_utf8_lossy(&message)),
-                other => answer.extend_from_slice(&other.into_bytes()),
-            }
-            if is_whole(&answer) {
-                break;
-            }
+        if answer.len() > LARGEST {
+            return Err(Silence::NoAnswer(format!("it answers with more than {} MB", LARGEST / 1_000_000)));
         }
-    };
-    if tokio::time::timeout(patience, talk).await.is_err() {
-        return Err(Silence::NoAnswer(TOO_LONG.into()));
+        if is_whole(&answer) {
+            break;
+        }
     }
     match parsed(&answer) {
         Some(answer) => Ok(answer),
@@ -80,7 +98,7 @@ fn written(to: &To<'_>, request: &Request) -> Vec<u8> {
 
 /// Head and rest of an answer.
 fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let end = answer[..answer.len().min(HEAD)].windows(4).position(|window| window == b"\r\n\r\n")?;
     Some((std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]))
 }
 
@@ -137,6 +155,13 @@ mod tests {
         assert!(!is_whole(&text[..text.len() - 1]));
         assert_eq!(parsed(text), Some(Answer { status: 401, body: "no".into() }));
         assert_eq!(parsed(b"-ERR unknown command 'GET'\r\n"), None);
+    }
+
+    #[test]
+    fn a_question_that_would_begin_another_is_refused() {
+        assert!(is_one_line(&Request::get("/api/v1/query?query=up")));
+        assert!(!is_one_line(&Request::get("/a HTTP/1.0\r\n\r\nDELETE /b")));
+        assert!(!is_one_line(&Request::get("/a").header("X", "1\r\nY: 2")));
     }
 
     #[test]

@@ -1,13 +1,26 @@
 //! `wget` inside the very container that is asked: no more than GET, and no status but success.
 
+use std::time::Duration;
+
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 
-use super::{Answer, Client, Method, Request, Silence};
+use super::{Answer, Client, Method, Request, Silence, TOO_LONG};
 use crate::docker::said;
 
-pub(super) async fn ask(client: &Client, container: &str, port: u16, request: &Request) -> Result<Answer, Silence> {
+pub(super) async fn ask(
+    client: &Client,
+    container: &str,
+    port: u16,
+    request: &Request,
+    patience: Duration,
+) -> Result<Answer, Silence> {
+    let asked = exchange(client, container, port, request);
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(Silence::NoAnswer(TOO_LONG.into())))
+}
+
+async fn exchange(client: &Client, container: &str, port: u16, request: &Request) -> Result<Answer, Silence> {
     if request.method != Method::Get || !request.headers.is_empty() {
         return Err(Silence::NoWay);
     }
@@ -21,12 +34,13 @@ pub(super) async fn ask(client: &Client, container: &str, port: u16, request: &R
         ExecConfig { cmd: Some(command), attach_stdout: Some(true), attach_stderr: Some(true), ..Default::default() };
     let exec = client.docker.create_exec(container, config).await.map_err(silent)?;
     let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
-    let mut body = String::new();
+    let mut body = Vec::new();
     if let StartExecResults::Attached { mut output, .. } = started {
         while let Some(Ok(chunk)) = output.next().await {
-            body.push_str(&chunk.to_string());
+            body.extend_from_slice(&chunk.into_bytes());
         }
     }
+    let body = String::from_utf8_lossy(&body).into_owned();
     match client.docker.inspect_exec(&exec.id).await.map_err(silent)?.exit_code {
         Some(0) => Ok(Answer { status: 200, body }),
         // What a shell and the runtime say when there is no such program, or it cannot be run.

@@ -46,7 +46,7 @@ async fn one(stack: &Stack, prometheus: &Deployed, target: &str, active: &[Strin
     if !active.iter().any(|url| url == target) {
         return Finding::broken(id, target, "is not among those that Prometheus sends to")
             .why("it is in prometheus.yml, and not in the configuration that Prometheus has in force")
-            .mend(format!("docker restart {}", prometheus.container.name));
+            .mend(format!("{} restart {}", stack.docker(), prometheus.container.name));
     }
     let (host, port) = target.rsplit_once(':').unwrap_or((target, "9093"));
     let asked =
@@ -76,9 +76,12 @@ fn unreached(stack: &Stack, prometheus: &Deployed, id: String, target: &str, hos
     match here.keys().next() {
         Some(network) if !common => finding
             .why(format!("the container {} is not in the network {network}", other.container.name))
-            .mend(format!("docker network connect --alias {host} {network} {}", other.container.name)),
-        _ => finding
-            .mend(format!("docker restart {}; if that changes nothing: watchpost logs {host}", other.container.name)),
+            .mend(format!("{} network connect --alias {host} {network} {}", stack.docker(), other.container.name)),
+        _ => finding.mend(format!(
+            "{} restart {}; if that changes nothing: watchpost logs {host}",
+            stack.docker(),
+            other.container.name
+        )),
     }
 }
 

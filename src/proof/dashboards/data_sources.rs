@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::{Expected, docker_command};
+use super::Expected;
 use crate::dashboard::import::Source;
 use crate::proof::grafana::{DataSource, Grafana};
 use crate::proof::report::Finding;
@@ -45,7 +45,7 @@ async fn one(stack: &Stack, service: &str, grafana: &Grafana<'_>, there: &[DataS
         let container = stack.services.get(service).map_or(service, |deployed| deployed.container.name.as_str());
         return Finding::broken(id, subject, format!("Grafana has none with the uid `{}`", wanted.uid))
             .why("it was deleted, or provisioning stopped before it")
-            .mend(format!("{} restart {container}", docker_command(stack)));
+            .mend(format!("{} restart {container}", stack.docker()));
     };
     match grafana.source_health(found).await {
         Ok(()) => Finding::ok(id, subject),

@@ -3,7 +3,6 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::docker_command;
 use super::expected::{Board, Expected};
 use crate::dashboard::compare::{Change, changes};
 use crate::proof::api::Refusal;
@@ -132,7 +131,7 @@ pub fn finding(stack: &Stack, kept: &Kept) -> Finding {
     let own = kept.expected.as_ref().is_some_and(|board| board.own);
     let file = kept.expected.as_ref().map_or("", |board| board.file.as_str());
     let container = stack.of("grafana").map_or("grafana", |(_, deployed)| deployed.container.name.as_str());
-    let restart = format!("{} restart {container}", docker_command(stack));
+    let restart = format!("{} restart {container}", stack.docker());
     match &kept.state {
         State::InSync | State::Unmanaged => Finding::ok(id, subject),
         State::Unreadable { why } => {

@@ -143,10 +143,13 @@ impl Track {
     }
 
     pub fn heard(&mut self, attempt: &Attempt) -> Option<String> {
+        if !self.hears(attempt) {
+            return None;
+        }
         if matches!(self.over, Over::Waiting) && attempt.last {
             self.over = Over::Failed(attempt.said.clone());
         }
-        if self.outcome.is_some() || !self.hears(attempt) {
+        if self.outcome.is_some() {
             return None;
         }
         let first = self.failing.is_none();

@@ -5,22 +5,17 @@ use std::time::Duration;
 
 use super::cause::{self, Cause, Subject};
 use super::track::{Outcome, Over, Track};
-use crate::docker::{self, Outgoing};
+use crate::docker::Outgoing;
+use crate::proof::quote::shown;
 use crate::proof::report::Finding;
 use crate::proof::route::{Integration, Tree};
 use crate::proof::stack::Stack;
 
-/// Shorter secrets would make holes in every text.
-const SHORTEST: usize = 4;
-/// Pieces of an address at least this long may be what is secret in it.
-const LONG: usize = 8;
-
 pub async fn findings(stack: &Stack, tracks: &[Track], patience: Duration) -> Vec<Finding> {
     let deployed = super::deployed(stack).await;
-    let secrets = if tracks.iter().all(|track| matches!(track.outcome, Some(Outcome::Delivered { .. }))) {
-        Vec::new()
-    } else {
-        secrets(stack, deployed.as_ref()).await
+    let secrets = match stack.of("alertmanager") {
+        Some((service, _)) => stack.secrets(service).await,
+        None => Vec::new(),
     };
     let mut findings = Vec::new();
     for track in tracks {
@@ -29,9 +24,9 @@ pub async fn findings(stack: &Stack, tracks: &[Track], patience: Duration) -> Ve
         let id = format!("receiver:{name}");
         let subject = subject(track, deployed.as_ref());
         findings.push(match &track.outcome {
-            Some(Outcome::Delivered { took, retries }) => delivered(track, id, name, *took, *retries),
+            Some(Outcome::Delivered { took, retries }) => delivered(track, id, name, *took, *retries, &secrets),
             Some(Outcome::Refused(said)) => {
-                broken(id, name, cause::explain(&subject, &without(said, &secrets)), &secrets)
+                broken(id, name, cause::explain(&subject, &shown(said, &secrets)), &secrets)
             }
             Some(Outcome::Unanswered) => {
                 broken(id, name, cause::unanswered(&subject, patience.as_secs(), track.connected), &secrets)
@@ -43,11 +38,11 @@ pub async fn findings(stack: &Stack, tracks: &[Track], patience: Duration) -> Ve
 }
 
 fn broken(id: String, name: String, cause: Cause, secrets: &[String]) -> Finding {
-    let finding = Finding::broken(id, name, cause.what).mend(without(&cause.mend, secrets));
-    cause.why.into_iter().fold(finding, |finding, why| finding.why(without(&why, secrets)))
+    let finding = Finding::broken(id, name, cause.what).mend(shown(&cause.mend, secrets));
+    cause.why.into_iter().fold(finding, |finding, why| finding.why(shown(&why, secrets)))
 }
 
-fn delivered(track: &Track, id: String, name: String, took: Duration, retries: usize) -> Finding {
+fn delivered(track: &Track, id: String, name: String, took: Duration, retries: usize, secrets: &[String]) -> Finding {
     let tries = match retries {
         0 => String::new(),
         1 => " at the second try".to_owned(),
@@ -61,7 +56,7 @@ fn delivered(track: &Track, id: String, name: String, took: Duration, retries: u
     if let Over::Failed(said) = &track.over {
         return Finding::broken(id, name, "takes alerts, but not that they are over")
             .why(format!("the alert was {answered}"))
-            .why(format!("then Alertmanager: {said}"))
+            .why(format!("then Alertmanager: {}", shown(said, secrets)))
             .mend(format!("watchpost alerts test {}", track.receiver));
     }
     let over = match &track.over {
@@ -88,7 +83,8 @@ fn not_sent(stack: &Stack, track: &Track, id: String, name: String) -> Finding {
         return Finding::broken(id, name, "is sent nothing: a silence holds the alert back")
             .why(format!("silence {silence}"))
             .mend(format!(
-                "docker exec {container} amtool --alertmanager.url=http://127.0.0.1:9093 silence expire {silence}"
+                "{} exec {container} amtool --alertmanager.url=http://127.0.0.1:9093 silence expire {silence}",
+                stack.docker()
             ));
     }
     if !muting.is_empty() || !track.muted.is_empty() {
@@ -131,47 +127,5 @@ pub fn connected(track: &Track, deployed: Option<&Tree>, outgoing: &Outgoing) ->
         (true, false) => Some(true),
         (false, true) => Some(false),
         _ => None,
-    }
-}
-
-/// The values of all secrets that Alertmanager reads: none may be in what is shown.
-async fn secrets(stack: &Stack, deployed: Option<&Tree>) -> Vec<String> {
-    let (Some((_, service)), Some(tree)) = (stack.of("alertmanager"), deployed) else { return Vec::new() };
-    let settings = tree.people().flat_map(|receiver| &receiver.integrations).filter_map(|i| i.settings.as_object());
-    let paths = settings.flatten().filter(|(key, _)| key.ends_with("_file")).filter_map(|(_, path)| path.as_str());
-    let mut values = Vec::new();
-    for path in paths.filter(|path| !path.is_empty()) {
-        if let Some(secret) = docker::read_secret(&stack.client, &service.container.id, path).await {
-            values.extend(parts(secret.expose()));
-        }
-    }
-    values
-}
-
-/// The secret, and of an address what follows its host: a receiver may repeat no more than that.
-fn parts(secret: &str) -> Vec<String> {
-    let path = secret.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
-    let pieces = path.into_iter().flat_map(|path| path.split(['/', '?', '&', '=']));
-    let long = pieces.filter(|piece| piece.len() >= LONG).map(str::to_owned);
-    [secret.to_owned()].into_iter().chain(path.map(str::to_owned)).chain(long).collect()
-}
-
-fn without(text: &str, secrets: &[String]) -> String {
-    let long = secrets.iter().filter(|secret| secret.len() >= SHORTEST);
-    long.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_address_is_left_out_in_whole_and_in_part() {
-        let secrets = parts("https://hooks.example.com/services/T000/B00000000/abcdefghijkl");
-        for text in ["at services/T000/B00000000/abcdefghijkl", "no abcdefghijkl", "B00000000: gone"] {
-            let shown = without(text, &secrets);
-            assert!(!shown.contains("abcdefghijkl") && !shown.contains("B0000"), "{shown}");
-        }
-        assert_eq!(without("401 for x", &parts("x")), "401 for x");
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::token::{T_DIV, T_LAND, T_LOR, T_LUNLESS, T_MOD};
-use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
+use promql_parser::parser::{self, Expr, VectorSelector};
 
 /// An expression that parsed.
 #[derive(Debug, Clone)]

@@ -35,7 +35,7 @@ pub(super) async fn ask(
     if !is_one_line(request) {
         return Err(Silence::NoAnswer("the question cannot be written as one line of HTTP".into()));
     }
-    let asked = exchange(client, helper, to, request);
+    let asked = exchange(client, helper, to, request, patience);
     tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(Silence::NoAnswer(TOO_LONG.into())))
 }
 
@@ -46,9 +46,17 @@ fn is_one_line(request: &Request) -> bool {
     path && request.headers.iter().all(|(name, value)| plain(name) && plain(value))
 }
 
-async fn exchange(client: &Client, helper: &str, to: &To<'_>, request: &Request) -> Result<Answer, Silence> {
+async fn exchange(
+    client: &Client,
+    helper: &str,
+    to: &To<'_>,
+    request: &Request,
+    patience: Duration,
+) -> Result<Answer, Silence> {
     let silent = |error: bollard::errors::Error| Silence::NoAnswer(said(&error));
-    let command = ["nc", to.host, &to.port.to_string()].map(str::to_owned).to_vec();
+    // `nc` would wait for a silent server long after we have gone.
+    let seconds = (patience.as_secs() + 1).to_string();
+    let command = ["timeout", &seconds, "nc", to.host, &to.port.to_string()].map(str::to_owned).to_vec();
     let config = ExecConfig {
         cmd: Some(command),
         attach_stdin: Some(true),

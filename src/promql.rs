@@ -9,6 +9,11 @@ use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::token::{T_DIV, T_LAND, T_LOR, T_LUNLESS, T_MOD};
 use promql_parser::parser::{self, Expr, VectorSelector};
 
+/// Beyond these, walking an expression would not end well: how deep brackets may lie in each other, and how many
+/// operators one may have, each of which may hold the one before it.
+const DEEPEST: usize = 200;
+const MOST_OPERATORS: usize = 1000;
+
 /// An expression that parsed.
 #[derive(Debug, Clone)]
 pub struct Query(Expr);
@@ -47,9 +52,9 @@ pub struct Lack {
 }
 
 impl Query {
-    /// Errors: the parser's own words.
+    /// Errors: the parser's own words; an expression too deep to be looked at.
     pub fn parse(text: &str) -> Result<Self, String> {
-        parser::parse(text).map(Self)
+        parsed(text).map(Self)
     }
 
     /// Every selector, each once, in the order of their text.
@@ -112,13 +117,68 @@ impl Query {
     }
 }
 
+/// Text in double quotes, as PromQL and Alertmanager's matchers have it.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+fn parsed(text: &str) -> Result<Expr, String> {
+    shallow(text)?;
+    parser::parse(text)
+}
+
+/// Errors: what there is too much of. Strings and comments do not count.
+fn shallow(text: &str) -> Result<(), String> {
+    let (mut depth, mut operators) = (0_usize, 0_usize);
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').unwrap_or(rest.len());
+        let length = match first {
+            '"' | '\'' | '`' => string(rest, first),
+            '#' => rest.find(['\r', '\n']).unwrap_or(rest.len()),
+            _ => word.max(first.len_utf8()),
+        };
+        match first {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '+' | '-' | '*' | '/' | '%' | '^' | '=' | '!' | '<' | '>' => operators += 1,
+            _ if ["and", "or", "unless", "atan2"].iter().any(|name| rest[..word].eq_ignore_ascii_case(name)) => {
+                operators += 1;
+            }
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(format!("its brackets lie more than {DEEPEST} deep in each other"));
+        }
+        if operators > MOST_OPERATORS {
+            return Err(format!("it has more than {MOST_OPERATORS} operators"));
+        }
+        rest = &rest[length..];
+    }
+    Ok(())
+}
+
+/// The length of the string at the beginning of `text`, with its quotes. The parser knows escapes in backticks too.
+fn string(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if c == quote => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 /// The expression with these filters (label, operator, value) in each of its selectors, as Grafana's ad hoc filters
 /// are; as it stands when it does not parse.
 pub fn narrowed(text: &str, filters: &[(String, String, String)]) -> String {
     if filters.is_empty() {
         return text.to_owned();
     }
-    let Ok(mut expr) = parser::parse(text) else { return text.to_owned() };
+    let Ok(mut expr) = parsed(text) else { return text.to_owned() };
     let matchers: Vec<Matcher> = filters.iter().flat_map(matchers).collect();
     narrow(&mut expr, &matchers);
     expr.to_string()
@@ -126,7 +186,7 @@ pub fn narrowed(text: &str, filters: &[(String, String, String)]) -> String {
 
 /// One filter, read by the parser itself; none when it is no filter that PromQL has.
 fn matchers((label, operator, value): &(String, String, String)) -> Vec<Matcher> {
-    match parser::parse(&format!("x{{{label}{operator}{value:?}}}")) {
+    match parsed(&format!("x{{{label}{operator}{}}}", quoted(value))) {
         Ok(Expr::VectorSelector(vector)) => vector.matchers.matchers,
         _ => Vec::new(),
     }
@@ -249,6 +309,48 @@ mod tests {
             [("job".to_owned(), "=~".to_owned(), "a.*".to_owned()), ("x".into(), "one of".into(), "y".into())];
         let text = narrowed("sum(rate(a[5m])) / b{c=\"d\"}", &filters);
         assert_eq!(text, "sum(rate(a{job=~\"a.*\"}[5m])) / b{c=\"d\",job=~\"a.*\"}");
+    }
+
+    #[test]
+    fn what_is_too_deep_is_refused_before_it_is_parsed() {
+        let filters = [("job".to_owned(), "=".to_owned(), "x".to_owned())];
+        let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
+        for deep in [
+            nested(100_000),
+            "(".repeat(100_000),
+            "a[".repeat(100_000),
+            format!("{}a", "-".repeat(100_000)),
+            format!("a{}", "^a".repeat(100_000)),
+            format!("a{}", " or a".repeat(100_000)),
+            // Brackets in comments and strings do not close those around.
+            "(#)\n".repeat(100_000),
+            "(#)\r".repeat(100_000),
+            r#"`\`)`("\")"("#.repeat(100_000),
+            format!("1{}", "or 1".repeat(100_000)),
+        ] {
+            assert!(Query::parse(&deep).is_err());
+            assert_eq!(narrowed(&deep, &filters), deep);
+        }
+        for fine in [
+            nested(DEEPEST),
+            format!("a{}", " unless a".repeat(MOST_OPERATORS)),
+            format!("{}a", "-".repeat(MOST_OPERATORS)),
+            format!("{}a{}", "-(".repeat(DEEPEST), ")".repeat(DEEPEST)),
+            format!("a{{b=\"{}\\\"{}\", c='{}', d=`\\\\`}}", "(".repeat(300), "-".repeat(2000), "[".repeat(300)),
+        ] {
+            let query = Query::parse(&fine).expect("PromQL");
+            assert_eq!((query.selectors().len(), query.is_about_absence()), (1, false));
+            assert!(narrowed(&fine, &filters).contains("job"));
+        }
+    }
+
+    #[test]
+    fn quoted_texts_are_read_back_as_they_were() {
+        for text in ["a\"b", "a\\d\nb", "\u{e9}\u{200b}\u{7}\0", "it's {x}", "${a}"] {
+            let query = Query::parse(&format!("a{{b={}}}", quoted(text))).expect("PromQL");
+            let values: Vec<String> = query.selectors().into_iter().map(|s| s.matchers[0].value.clone()).collect();
+            assert_eq!(values, [text]);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! what says nothing (null, `false`, 0, an empty text or list) do not. When Grafana has brought the dashboard to a newer
 //! `schemaVersion`, what that adds, takes away or renames does not either.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -68,9 +70,12 @@ impl Comparison {
         }
     }
 
-    /// Elements that have a name are held against those of the same name, others by their place.
+    /// Elements that have each a name of its own are held against those of the same name, others by their place.
     fn list(&mut self, path: &str, file: &[Value], grafana: &[Value]) {
-        let named = |items: &[Value]| items.iter().all(|item| key_of(item).is_some());
+        let named = |items: &[Value]| {
+            let mut seen = BTreeSet::new();
+            items.iter().all(|item| key_of(item).is_some_and(|key| seen.insert(key)))
+        };
         if !(named(file) && named(grafana)) {
             for index in 0..file.len().max(grafana.len()) {
                 let (a, b) = (file.get(index).unwrap_or(&Value::Null), grafana.get(index).unwrap_or(&Value::Null));
@@ -217,5 +222,17 @@ mod tests {
         assert_eq!(paths(&other), Vec::<String>::new());
         other["panels"][0]["targets"][0]["expr"] = json!("sum(sales)");
         assert_eq!(paths(&other), ["panels[Sales].targets[A].expr"]);
+    }
+    #[test]
+    fn elements_of_one_name_are_held_against_those_in_their_place() {
+        let mut file = board();
+        file["panels"][1]["id"] = json!(1);
+        file["annotations"] = json!({"list": [{"name": "Deploys", "expr": "a"}, {"name": "Deploys", "expr": "b"}]});
+        assert_eq!(changes(&file, &file), []);
+        let mut other = file.clone();
+        other["panels"][1]["targets"][0]["expr"] = json!("sum(locks)");
+        other["annotations"]["list"][1]["expr"] = json!("c");
+        let paths: Vec<String> = changes(&file, &other).into_iter().map(|change| change.path).collect();
+        assert_eq!(paths, ["panels[1].targets[A].expr", "annotations.list[1].expr"]);
     }
 }

@@ -38,16 +38,25 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
+/// Inputs make all texts of a file no longer than this together, in bytes.
+const MOST: usize = 1 << 20;
+
 /// Keys that file provisioning rejects or misreads.
 const STRIPPED: [&str; 6] = ["__inputs", "__elements", "__requires", "id", "version", "iteration"];
 
-/// Errors: schema v2, a data source that the stack does not have, a library panel that the file does not hold.
+/// Errors: schema v2, a data source that the stack does not have, a library panel that the file does not hold, inputs
+/// that stand for far more than a name.
 pub fn import(model: &Value, place: &Place<'_>) -> Result<Imported> {
     let mut model = unwrapped(model)?;
     let mut notes = Vec::new();
     libraries(&mut model, &mut notes)?;
     let inputs = inputs(&model, place, &mut notes)?;
-    replace(&mut model, &inputs);
+    let mut room = MOST;
+    replace(&mut model, &inputs, &mut room).map_err(|name| {
+        Error::new(format!("the input `{name}` would make the dashboard larger than one can be"))
+            .cause("an input stands for a data source or a short text")
+            .hint("shorten its `value` under `__inputs` in the file")
+    })?;
     let mut sources =
         Sources { place, variables: variable_names(&model), missing: Vec::new(), taken_for_prometheus: Vec::new() };
     sources.mend(&mut model, None);
@@ -182,20 +191,28 @@ fn lacking(place: &Place<'_>, name: &str, kind: &str) -> Error {
         .hint(format!("name one that you have added to Grafana: `--datasource {name}=UID`"))
 }
 
-/// `${DS_PROMETHEUS}` and `$DS_PROMETHEUS` by what they stand for, in every text.
-fn replace(value: &mut Value, inputs: &BTreeMap<String, String>) {
+/// `${DS_PROMETHEUS}` and `$DS_PROMETHEUS` by what they stand for, in every text. `room`: how many bytes may be added.
+///
+/// Errors: the input that there is no room for.
+fn replace(value: &mut Value, inputs: &BTreeMap<String, String>, room: &mut usize) -> Result<(), String> {
     match value {
         Value::String(text) if text.contains('$') => {
             for (name, stands_for) in inputs {
-                *text = text.replace(&format!("${{{name}}}"), stands_for);
-                if *text == format!("${name}") {
-                    text.clone_from(stands_for);
+                let (braced, bare) = (format!("${{{name}}}"), format!("${name}"));
+                let whole = *text == bare;
+                let mark = if whole { &bare } else { &braced };
+                let found = if whole { 1 } else { text.matches(mark.as_str()).count() };
+                let added = found.saturating_mul(stands_for.len().saturating_sub(mark.len()));
+                *room = room.checked_sub(added).ok_or_else(|| name.clone())?;
+                if found > 0 {
+                    *text = text.replace(mark.as_str(), stands_for);
                 }
             }
+            Ok(())
         }
-        Value::Object(map) => map.values_mut().for_each(|inner| replace(inner, inputs)),
-        Value::Array(items) => items.iter_mut().for_each(|inner| replace(inner, inputs)),
-        _ => {}
+        Value::Object(map) => map.values_mut().try_for_each(|inner| replace(inner, inputs, room)),
+        Value::Array(items) => items.iter_mut().try_for_each(|inner| replace(inner, inputs, room)),
+        _ => Ok(()),
     }
 }
 

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::variable::Chosen;
 
+/// No text becomes longer than this by its variables, in bytes: values that hold others could double without end.
+const MOST: usize = 256 << 10;
+
 /// What is in force for each variable.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
@@ -52,10 +55,10 @@ impl Scope {
             .unwrap_or_default()
     }
 
-    /// Escapes values for PromQL unless a format says otherwise.
+    /// Escapes values for PromQL unless a format says otherwise. What no longer fits stays as it is written.
     pub fn fill(&self, text: &str) -> Filled {
         let mut filled = Filled::default();
-        let mut rest = text;
+        let (mut rest, mut full) = (text, false);
         while let Some(at) = rest.find(['$', '[']) {
             filled.text.push_str(&rest[..at]);
             rest = &rest[at..];
@@ -67,7 +70,9 @@ impl Scope {
             };
             match self.get(reference.name) {
                 Some(chosen) => {
-                    filled.text.push_str(&formatted(chosen, reference.format));
+                    let value = if full { String::new() } else { formatted(chosen, reference.format) };
+                    full |= filled.text.len() + value.len() > MOST;
+                    filled.text.push_str(if full { &rest[..reference.whole] } else { &value });
                     filled.used.insert(reference.name.to_owned());
                 }
                 None => {
@@ -189,6 +194,20 @@ mod tests {
         ] {
             assert_eq!(scope().fill(text).text, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn values_that_double_come_to_an_end() {
+        let mut scope = Scope::default();
+        scope.set("v0", Chosen::one("x".repeat(64)));
+        for index in 0..40 {
+            let twice = scope.fill(&format!("$v{index}$v{index}")).text;
+            assert!(twice.len() <= MOST + 8, "{index}");
+            scope.set(format!("v{}", index + 1), Chosen::one(twice));
+        }
+        assert_eq!(scope.fill("$v3").text.len(), 512);
+        let long = "$v10".repeat(100_000);
+        assert!(scope.fill(&long).text.len() <= MOST + long.len());
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn before_now(text: &str, now: f64, up: bool) -> Option<f64> {
     let mut rest = text.trim().strip_prefix("now")?;
     let mut at = now;
     while let Some(sign) = rest.chars().next() {
-        rest = &rest[1..];
+        rest = &rest[sign.len_utf8()..];
         if sign == '/' {
             let end = rest.find(['+', '-', '/']).unwrap_or(rest.len());
             // `fw` and `fM` are units of a fiscal year, as long as the plain ones.
@@ -141,5 +141,13 @@ mod tests {
         assert_eq!(of("now-3h", "now").of_panel(&panel), Range { from: 90_000.0, to: 86_400.0 });
         assert_eq!(seconds("1h30m"), Some(5400.0));
         assert_eq!(seconds("soon"), None);
+    }
+
+    #[test]
+    fn signs_that_are_none_are_fixed_dates() {
+        for odd in ["now\u{2013}6h", "now/\u{2013}", "now-6\u{fb01}", "now\u{1f552}"] {
+            assert_eq!(Range::of(&json!({"from": odd, "to": "now"}), 1_000_000.0).from, DEFAULT_SPAN, "{odd}");
+            assert_eq!(Range { from: 60.0, to: 0.0 }.of_panel(&json!({"timeFrom": odd})).from, 60.0, "{odd}");
+        }
     }
 }

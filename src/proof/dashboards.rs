@@ -3,6 +3,7 @@
 mod data_sources;
 mod empty;
 mod expected;
+mod once;
 mod queries;
 mod survey;
 mod variables;

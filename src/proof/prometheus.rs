@@ -1,6 +1,7 @@
 //! Prometheus's HTTP API, <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +10,9 @@ use super::api::{Refusal, encoded, json};
 use super::exposition::Exposition;
 use crate::docker::{Door, Request};
 use crate::moment;
+
+/// A range query may take this long: it evaluates its expression thousands of times.
+const PATIENCE_FOR_RANGES: Duration = Duration::from_secs(30);
 
 pub struct Prometheus<'a> {
     door: &'a Door,
@@ -134,11 +138,9 @@ impl<'a> Prometheus<'a> {
     }
 
     /// By POST, since expressions may be longer than a URL.
-    async fn form<T: DeserializeOwned>(&self, path: &str, fields: &[(&str, &str)]) -> Result<T, Refusal> {
+    fn form(path: &str, fields: &[(&str, &str)]) -> Request {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let request = Request::post(path, "application/x-www-form-urlencoded", body.join("&"));
-        let answer = self.door.ask(&request).await.map_err(Refusal::silence)?;
-        Self::unwrapped(&answer.body, answer.status)
+        Request::post(path, "application/x-www-form-urlencoded", body.join("&"))
     }
 
     /// What is under `data`; Prometheus's own words when it refuses.
@@ -256,7 +258,9 @@ impl<'a> Prometheus<'a> {
             metric: BTreeMap<String, String>,
             value: (f64, String),
         }
-        let data: Data = self.form("/api/v1/query", &[("query", expr)]).await?;
+        let request = Self::form("/api/v1/query", &[("query", expr)]);
+        let answer = self.door.ask(&request).await.map_err(Refusal::silence)?;
+        let data: Data = Self::unwrapped(&answer.body, answer.status)?;
         let odd =
             |error: serde_json::Error| Refusal::said(format!("it answers with other data than it should: {error}"));
         if data.result_type == "scalar" {
@@ -285,7 +289,9 @@ impl<'a> Prometheus<'a> {
         }
         let (start, end, step) = (start.to_string(), end.to_string(), step.to_string());
         let fields = [("query", expr), ("start", start.as_str()), ("end", end.as_str()), ("step", step.as_str())];
-        let data: Data = self.form("/api/v1/query_range", &fields).await?;
+        let request = Self::form("/api/v1/query_range", &fields);
+        let answer = self.door.ask_within(&request, PATIENCE_FOR_RANGES).await.map_err(Refusal::silence)?;
+        let data: Data = Self::unwrapped(&answer.body, answer.status)?;
         let series = |one: One| Series {
             labels: one.metric,
             points: one.values.into_iter().map(|(at, value)| (at, number(&value))).collect(),

@@ -70,8 +70,7 @@ async fn bring(args: &Args, context: &Context) -> Result<Exit> {
         origin: &read.origin,
         taken: shipped(&catalog).into_iter().collect(),
     };
-    let imported =
-        import(&model, &place).map_err(|error| error.within(format!("`{}` cannot be imported", args.from)))?;
+    let imported = import(&model, &place).map_err(|error| error.within(format!("`{source}` cannot be imported")))?;
     let path = file(args, context, &target, &imported)?;
     if !args.dry_run {
         own::write(&path, &imported.text)?;

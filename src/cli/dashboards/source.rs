@@ -30,6 +30,18 @@ pub struct Read {
     pub origin: String,
 }
 
+/// As it is shown: nothing of it is secret.
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(path),
+            Self::Url(url) => f.write_str(&shown(url)),
+            Self::Gnet { id, revision: None } => write!(f, "gnet:{id}"),
+            Self::Gnet { id, revision: Some(revision) } => write!(f, "gnet:{id}@{revision}"),
+        }
+    }
+}
+
 impl Source {
     /// `gnet:ID[@REVISION]`, an address, else a file.
     pub fn parse(text: &str) -> Result<Self> {
@@ -57,7 +69,7 @@ impl Source {
                 let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 Ok(Read { name: path.clone(), text, origin: stem })
             }
-            Self::Url(url) => Ok(Read { name: url.clone(), text: download(url).await?, origin: String::new() }),
+            Self::Url(url) => Ok(Read { name: shown(url), text: download(url).await?, origin: String::new() }),
             Self::Gnet { id, revision } => {
                 let base = format!("{}/api/dashboards/{id}/revisions", base.trim_end_matches('/'));
                 let revision = match revision {
@@ -81,13 +93,25 @@ fn latest(id: u64, text: &str) -> Result<u64> {
     })
 }
 
+/// An address without what may be secret in it: login, query and fragment.
+fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = bare.split_once("://") else { return bare.to_owned() };
+    // A backslash ends the host as a slash does.
+    let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
 async fn download(url: &str) -> Result<String> {
+    let name = shown(url);
     let failed = |error: reqwest::Error| {
+        let error = error.without_url();
         let mut source: &dyn std::error::Error = &error;
         while let Some(inner) = source.source() {
             source = inner;
         }
-        Error::new(format!("cannot download {url}"))
+        Error::new(format!("cannot download {name}"))
             .cause(source)
             .hint("is it reachable from here? HTTPS_PROXY is honoured")
     };
@@ -95,7 +119,7 @@ async fn download(url: &str) -> Result<String> {
     let mut response = client.get(url).timeout(PATIENCE).send().await.map_err(failed)?;
     let status = response.status();
     if !status.is_success() {
-        let error = Error::new(format!("cannot download {url}")).cause(format!("it answers {status}"));
+        let error = Error::new(format!("cannot download {name}")).cause(format!("it answers {status}"));
         return Err(error.hint(if status.as_u16() == 404 {
             "is the number or the address right?"
         } else {
@@ -106,11 +130,11 @@ async fn download(url: &str) -> Result<String> {
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MOST_BYTES {
-            return Err(Error::new(format!("{url} is larger than a dashboard can be")).hint("is the address right?"));
+            return Err(Error::new(format!("{name} is larger than a dashboard can be")).hint("is the address right?"));
         }
     }
     String::from_utf8(bytes)
-        .map_err(|error| Error::new(format!("{url} is no text")).cause(error).hint("is the address right?"))
+        .map_err(|error| Error::new(format!("{name} is no text")).cause(error).hint("is the address right?"))
 }
 
 #[cfg(test)]
@@ -127,5 +151,22 @@ mod tests {
         assert!(Source::parse("gnet:node").is_err());
         assert_eq!(latest(1, r#"{"items": [{"revision": 9}, {"revision": 37}, {"revision": 8}]}"#).expect("one"), 37);
         assert!(latest(1, "{}").is_err());
+    }
+
+    #[tokio::test]
+    async fn logins_and_tokens_of_addresses_are_not_shown() {
+        for (address, expected) in [
+            ("https://x.org/a/b.json", "https://x.org/a/b.json"),
+            ("https://me:pa@ss@x.org:8443/a.json?token=t#f", "https://x.org:8443/a.json"),
+            ("http://me@x.org?token=a/b@c", "http://x.org"),
+            ("https://me:secret@x.org\\a", "https://x.org\\a"),
+        ] {
+            assert_eq!(Source::parse(address).expect("a source").to_string(), expected);
+        }
+        // Nobody listens on port 0, and the second is no address at all.
+        for address in ["http://me:hush@127.0.0.1:0/a.json?token=hush", "http://me:hush@[::/a.json?token=hush"] {
+            let error = Source::parse(address).expect("a source").read("").await.err().expect("no answer");
+            assert!(error.to_string().contains("/a.json") && !format!("{error:?}{error}").contains("hush"), "{error}");
+        }
     }
 }

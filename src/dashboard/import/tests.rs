@@ -120,3 +120,17 @@ fn a_data_source_that_the_stack_does_not_have_is_asked_for() {
     let taken = Place { taken: vec!["logs".into(), "gnet-17".into()], mapped: mapped.mapped.clone(), ..place() };
     assert_eq!(import(&board, &taken).expect("imported").uid, "gnet-17-2");
 }
+
+#[test]
+fn inputs_that_double_are_refused() {
+    let input = |index: usize| {
+        let value = if index == 40 { "x".repeat(64) } else { format!("${{V{0}}}${{V{0}}}", index + 1) };
+        json!({"name": format!("V{index}"), "type": "constant", "value": value})
+    };
+    let model = json!({
+        "__inputs": (10..=40).map(input).collect::<Vec<Value>>(), "title": "Hosts", "schemaVersion": 38,
+        "panels": [{"id": 1, "type": "text", "title": "${V10}"}],
+    });
+    let error = import(&model, &place()).expect_err("too large").to_string();
+    assert!(error.contains("larger than one can be"), "{error}");
+}

@@ -1,8 +1,6 @@
 //! Why a panel shows nothing: a variable, a metric, a label, or nothing to be seen just now.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
+use super::once::Once;
 use super::queries::{Case, Whole, file};
 use super::variables::{Cause, Emptiness};
 use crate::error::did_you_mean;
@@ -56,12 +54,12 @@ impl Why {
 /// Asks Prometheus itself about selectors, each once.
 pub(super) struct Explainer<'a> {
     facts: &'a Facts<'a>,
-    counted: RefCell<BTreeMap<String, f64>>,
+    counted: Once<String, Option<f64>>,
 }
 
 impl<'a> Explainer<'a> {
     pub fn new(whole: &Whole<'a>) -> Self {
-        Self { facts: whole.facts, counted: RefCell::default() }
+        Self { facts: whole.facts, counted: Once::default() }
     }
 
     /// The query ended with an error.
@@ -97,7 +95,7 @@ impl<'a> Explainer<'a> {
         for selector in query.selectors() {
             self.count(&prometheus, &selector.text).await;
         }
-        let counted = |selector: &Selector| self.known(&selector.text) != Some(0.0);
+        let counted = |selector: &Selector| self.counted.known(&selector.text) != Some(Some(0.0));
         match query.can_yield(&counted) {
             Err(lack) => self.unmatched(&prometheus, &lack.selector, &place(case)).await,
             Ok(()) => self.nothing_now(&prometheus, &query).await,
@@ -233,18 +231,13 @@ impl<'a> Explainer<'a> {
         Why::note("there is nothing to show just now: its metrics are there, and its filters keep none of them")
     }
 
-    fn known(&self, selector: &str) -> Option<f64> {
-        self.counted.borrow().get(selector).copied()
-    }
-
     /// How many series there are; `None` when Prometheus does not say.
     async fn count(&self, prometheus: &Prometheus<'_>, selector: &str) -> Option<f64> {
-        if let Some(count) = self.known(selector) {
-            return Some(count);
-        }
-        let count = prometheus.value(&format!("count({selector})")).await.ok()?.unwrap_or_default();
-        self.counted.borrow_mut().insert(selector.to_owned(), count);
-        Some(count)
+        let ask = async || {
+            let count = prometheus.value(&format!("count({selector})")).await.ok()?;
+            Some(count.unwrap_or_default())
+        };
+        self.counted.get(&selector.to_owned(), ask).await
     }
 }
 

@@ -1,12 +1,10 @@
 //! A dashboard's variables, resolved as Grafana does when it is opened: in order, each asking with those before it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
+use super::once::Once;
 use crate::dashboard::regex::{self, Choice};
 use crate::dashboard::time::{self, Range};
 use crate::dashboard::variable::{Chosen, Kind, Lookup, Variable, variables};
@@ -51,24 +49,21 @@ pub enum Cause {
     NoChoices,
 }
 
-type Answer = Rc<OnceCell<Result<Value, Refusal>>>;
-
 /// Asks each question once, however many dashboards have it.
 pub struct Resolver<'a> {
     pub grafana: &'a Grafana<'a>,
     pub sources: &'a [DataSource],
-    asked: RefCell<BTreeMap<(String, String), Answer>>,
+    asked: Once<(String, String), Result<Value, Refusal>>,
 }
 
 impl<'a> Resolver<'a> {
     pub fn new(grafana: &'a Grafana<'a>, sources: &'a [DataSource]) -> Self {
-        Self { grafana, sources, asked: RefCell::default() }
+        Self { grafana, sources, asked: Once::default() }
     }
 
     async fn ask(&self, source: &DataSource, path: String) -> Result<Value, Refusal> {
         let key = (source.uid.clone(), path);
-        let cell = self.asked.borrow_mut().entry(key.clone()).or_default().clone();
-        cell.get_or_init(async || self.grafana.prometheus(source, &key.1).await).await.clone()
+        self.asked.get(&key, async || self.grafana.prometheus(source, &key.1).await).await
     }
 
     /// The data source that a reference means: by uid, by name, by a variable, or the default.
@@ -134,7 +129,15 @@ impl<'a> Resolver<'a> {
             Some(source) if source.kind != "prometheus" => return variable.current.first().map(Chosen::one),
             Some(source) => {
                 let question = Question::of(lookup, &resolved.scope, range);
-                match self.ask(source, question.path.clone()).await {
+                let before = question.used.iter().find(|name| resolved.empty.contains_key(*name));
+                let answer = match question.misnamed() {
+                    Some(label) => Err(Refusal::said(format!("`{label}` is no name of a label"))),
+                    None => self.ask(source, question.path.clone()).await,
+                };
+                match answer {
+                    Err(_) if question.misnamed().is_some() && before.is_some() => {
+                        Cause::Follows(before.cloned().unwrap_or_default())
+                    }
                     Err(refusal) => Cause::Refused(refusal.said),
                     Ok(data) => {
                         let values = question.values(&data, lookup);
@@ -143,7 +146,6 @@ impl<'a> Resolver<'a> {
                         if !chosen.choices.iter().all(String::is_empty) {
                             return Some(chosen);
                         }
-                        let before = question.used.iter().find(|name| resolved.empty.contains_key(*name));
                         match (before, count) {
                             (Some(before), _) => Cause::Follows(before.clone()),
                             (None, 0) => Cause::NothingFound { selector: question.selector, label: question.label },
@@ -185,19 +187,26 @@ impl Question {
             ranged.set(name, Chosen::one(time::spelled(seconds)));
         }
         let filled = ranged.fill(template);
-        let label = label.map(|label| scope.fill(label).text);
+        let named = label.map(|label| scope.fill(label));
+        let used = filled.used.iter().chain(named.iter().flat_map(|label| &label.used)).cloned().collect();
+        let label = named.map(|label| label.text);
         let matching =
             if filled.text.is_empty() { String::new() } else { format!("&match[]={}", encoded(&filled.text)) };
         let path = match lookup {
             Lookup::LabelValues { .. } => {
-                format!("/api/v1/label/{}/values?{span}{matching}", label.as_deref().unwrap_or_default())
+                format!("/api/v1/label/{}/values?{span}{matching}", encoded(label.as_deref().unwrap_or_default()))
             }
             Lookup::LabelNames { .. } => format!("/api/v1/labels?{span}"),
             Lookup::Metrics { .. } => format!("/api/v1/label/__name__/values?{span}"),
             Lookup::QueryResult { .. } => format!("/api/v1/query?query={}", encoded(&filled.text)),
             Lookup::Series { .. } => format!("/api/v1/series?{span}{matching}"),
         };
-        Self { path, selector: filled.text, label, used: filled.used.into_iter().collect() }
+        Self { path, selector: filled.text, label, used }
+    }
+
+    /// The label that goes into the path, when no label can be called so.
+    fn misnamed(&self) -> Option<&str> {
+        self.label.as_deref().filter(|label| !is_label_name(label))
     }
 
     /// The values in an answer, as texts that the variable's regex is held against.
@@ -216,6 +225,12 @@ impl Question {
             Lookup::Series { .. } => items(data).iter().map(series).collect(),
         }
     }
+}
+
+/// Dots are taken too, since Prometheus 3 has them; a path of dots alone leads elsewhere.
+fn is_label_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
 }
 
 /// `name{a="b"}` of a series' labels.
@@ -258,5 +273,32 @@ fn interval(variable: &Variable<'_>, entry: &Value, steps: &[String], range: Ran
         }
         Some(current) => current.to_owned(),
         None => steps.first().cloned().unwrap_or_else(|| "1m".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_leads_to_no_other_path() {
+        let of = |label: &str| {
+            let lookup = Lookup::LabelValues { selector: Some("up"), label };
+            let mut scope = Scope::default();
+            scope.set("l", Chosen::one("../../admin"));
+            Question::of(&lookup, &scope, Range { from: 3600.0, to: 0.0 })
+        };
+        for good in ["instance", "_x1", "service.name"] {
+            assert_eq!(of(good).misnamed(), None);
+            assert!(of(good).path.starts_with(&format!("/api/v1/label/{good}/values?")));
+        }
+        for bad in ["../../../../api/admin/settings?", "a b", "a\r\nHost: x", "..", "", "$l", "a/b"] {
+            let question = of(bad);
+            assert!(question.misnamed().is_some(), "{bad:?}");
+            let path = question.path.split('?').next().unwrap_or_default();
+            assert_eq!(path.matches('/').count(), 5, "{path}");
+            assert!(!path.contains([' ', '\r', '\n']), "{path}");
+        }
+        assert_eq!(of("$l").used, ["l"]);
     }
 }

@@ -12,6 +12,7 @@ use crate::docker::{self, Client, Details, Host, Request};
 use crate::moment::now;
 use crate::plan::Observed;
 use crate::plan::observed::{Engine, State};
+use crate::promql::quoted;
 use crate::proof::api::json;
 use crate::proof::exposition::Exposition;
 use crate::proof::prometheus::Prometheus;
@@ -238,13 +239,14 @@ fn window(metrics: &Asked<Exposition>, deployed: &Asked<Value>, clock: Option<Cl
 /// Samples a second over the window; a longer one than there is data would make less of it.
 async fn rate(prometheus: &Prometheus<'_>, service: &str, window: Option<u64>) -> Option<f64> {
     let window = window?;
-    let expr = format!("sum(rate(prometheus_tsdb_head_samples_appended_total{{instance={service:?}}}[{window}s]))");
+    let instance = quoted(service);
+    let expr = format!("sum(rate(prometheus_tsdb_head_samples_appended_total{{instance={instance}}}[{window}s]))");
     prometheus.value(&expr).await.ok()?
 }
 
 async fn free(prometheus: &Prometheus<'_>, config: &Value, node: &str) -> Asked<BTreeMap<String, f64>> {
     let instance = instance(config, node).ok_or_else(|| format!("Prometheus does not scrape `{node}`"))?;
-    let expr = format!("node_filesystem_avail_bytes{{instance={instance:?}}}");
+    let expr = format!("node_filesystem_avail_bytes{{instance={}}}", quoted(instance));
     let found = prometheus.query(&expr).await.map_err(|refusal| refusal.to_string())?;
     if found.is_empty() {
         return Err(format!("Prometheus has no disk sizes from `{node}` yet"));

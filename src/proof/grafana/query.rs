@@ -48,9 +48,14 @@ pub enum Shown {
 }
 
 impl Asked {
+    /// Seconds; a range that ends before it begins has none.
+    fn span(&self) -> u64 {
+        self.from.saturating_sub(self.to)
+    }
+
     fn step(&self, source: &DataSource) -> f64 {
         let least = time::seconds(&self.interval).unwrap_or_else(|| source.scrape_interval());
-        time::step((self.from - self.to) as f64, self.max_points, least)
+        time::step(self.span() as f64, self.max_points, least)
     }
 
     /// The expression that Prometheus gets: `$__interval` and the like filled in.
@@ -60,7 +65,7 @@ impl Asked {
         let spans = [
             ("__interval", step),
             ("__rate_interval", (step + scrape).max(4.0 * scrape)),
-            ("__range", (self.from - self.to) as f64),
+            ("__range", self.span() as f64),
         ];
         for (name, seconds) in spans {
             scope.set(name, Chosen::one(time::spelled(seconds)));
@@ -75,7 +80,7 @@ impl Asked {
             "refId": name, "datasource": {"type": "prometheus", "uid": self.source}, "expr": self.expr,
             "instant": self.instant, "range": self.range, "exemplar": false, "format": "time_series",
             "interval": self.interval, "maxDataPoints": self.max_points,
-            "intervalMs": (self.from - self.to) * 1000 / self.max_points.max(1), "utcOffsetSec": 0,
+            "intervalMs": self.span().saturating_mul(1000) / self.max_points.max(1), "utcOffsetSec": 0,
         })
     }
 }
@@ -244,6 +249,25 @@ mod tests {
         assert_eq!(asked(3600, "").executed(&source()), "rate(a[40s]) / 10000 > 3600");
         assert_eq!(asked(604_800, "").executed(&source()), "rate(a[610s]) / 600000 > 604800");
         assert_eq!(asked(3600, "2m").executed(&source()), "rate(a[130s]) / 120000 > 3600");
+    }
+
+    #[test]
+    fn absurd_ranges_are_asked_as_they_are() {
+        for (from, to) in [(u64::MAX, 0), (0, u64::MAX), (60, 3600)] {
+            let asked = Asked {
+                source: "p".into(),
+                expr: "a[$__range]".into(),
+                instant: false,
+                range: true,
+                interval: String::new(),
+                max_points: 1000,
+                from,
+                to,
+            };
+            let span = from.saturating_sub(to);
+            assert_eq!(asked.as_json("q0")["intervalMs"], span.saturating_mul(1000) / 1000);
+            assert_eq!(asked.executed(&source()), format!("a[{:.0}s]", span as f64));
+        }
     }
 
     #[test]

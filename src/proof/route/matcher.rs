@@ -9,7 +9,7 @@ use std::str::Chars;
 use regex_lite::Regex;
 
 use super::sample;
-use crate::promql::MatchKind;
+use crate::promql::{MatchKind, quoted};
 
 /// An alert's labels.
 pub type Labels = BTreeMap<String, String>;
@@ -79,11 +79,6 @@ impl std::fmt::Display for Matcher {
             write!(f, "{}{operator}{value}", quoted(&self.label))
         }
     }
-}
-
-/// Text in double quotes, with Alertmanager's escapes.
-pub fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// All matchers of one entry of `matchers:`, such as `severity="critical", "team name"=~"a|b"`, braces or not.

@@ -91,6 +91,9 @@ async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
     if options.deliver {
         return delivery::check(stack, sink).await;
     }
+    if stack.of("alertmanager").is_none() {
+        return Checked::not_checked(Link::Delivery, "this stack has no Alertmanager", None);
+    }
     let how = "watchpost alerts test, or watchpost verify --deliver";
     Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how.into()))
 }

@@ -7,7 +7,7 @@ use super::{block_on, or_interrupt, session};
 use crate::catalog::Catalog;
 use crate::docker;
 use crate::error::{Error, Exit, Result};
-use crate::proof::{self, Link, Options, Report, Stack};
+use crate::proof::{self, Link, Options, Report, Stack, Verdict};
 use crate::render::Bundle;
 use crate::ui::progress::Progress;
 use crate::ui::proof::render;
@@ -25,7 +25,7 @@ use crate::ui::proof::render;
   watchpost verify -o json | jq .verdict          its shape: watchpost schema proof
   watchpost verify --junit proof.xml              for CI
 
-Exit status 6: a link is broken.")]
+Exit status 6: a link is broken; 1: nothing could be checked.")]
 pub struct Args {
     /// Only these links, separated by commas
     #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with = "skip", value_parser = links_parser())]
@@ -58,7 +58,11 @@ async fn verify(args: &Args, context: &Context) -> Result<Exit> {
     let client = session::connect(subject.host.as_deref()).await?;
     let observed = docker::observe(&client, &subject.name, None).await?;
     let stack = Stack::new(&client, &subject.name, &observed)?;
-    let options = Options { links: links(args), deliver: args.deliver, patience: context.global.timeout };
+    let links = links(args);
+    if links.is_empty() {
+        return Err(Error::usage("no link is left to check").hint("take one out of `--skip`"));
+    }
+    let options = Options { links, deliver: args.deliver, patience: context.global.timeout };
     let report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;
     if let Some(path) = &args.junit {
         let written = std::fs::write(path, proof::junit::junit(&report));
@@ -112,13 +116,18 @@ pub async fn prove(
     report
 }
 
-/// The report on stdout, and its exit status.
+/// The report on stdout, and its exit status. With `-q` only what is broken is said.
 pub fn show(context: &Context, report: &Report) -> Result<Exit> {
     if context.ui.json {
         context.ui.document(report)?;
-    } else {
+    } else if report.is_broken() || !context.global.quiet {
         let verbose = context.global.verbose;
         context.ui.data(&render(report, verbose, context.ui.width))?;
     }
-    Ok(if report.is_broken() { Exit::ProofFailed } else { Exit::Done })
+    Ok(match report.verdict {
+        Verdict::Broken => Exit::ProofFailed,
+        // Nobody may take it for a success.
+        Verdict::NotChecked => Exit::Error,
+        _ => Exit::Done,
+    })
 }

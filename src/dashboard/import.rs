@@ -322,7 +322,8 @@ impl Sources<'_> {
 
 /// What was last chosen elsewhere is not to be had here; the choices are asked anew when the dashboard is opened.
 fn templating(model: &mut Value, place: &Place<'_>) {
-    for entry in model["templating"]["list"].as_array_mut().into_iter().flatten() {
+    let list = model.pointer_mut("/templating/list").and_then(Value::as_array_mut);
+    for entry in list.into_iter().flatten() {
         let Some(map) = entry.as_object_mut() else { continue };
         match map.get("type").and_then(Value::as_str) {
             Some("query") => {

@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn every_verdict_has_its_element_and_hostile_text_stays_text() {
         let xml = junit(&report());
-        let survives = HOSTILE.replace(['\u{1}', '\u{1b}', '\u{ffff}'], "\u{fffd}");
+        // A finding has no control characters any more; XML takes some others neither.
+        let survives = HOSTILE.replace(char::is_control, " ").replace('\u{ffff}', "\u{fffd}");
         let seen = parsed(&xml);
         assert_eq!(
             seen[0],

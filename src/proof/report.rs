@@ -77,7 +77,7 @@ pub struct Finding {
 
 impl Finding {
     fn new(verdict: Verdict, id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
-        let (id, subject, what) = (id.into(), subject.into(), what.into());
+        let (id, subject, what) = (plain(id.into()), plain(subject.into()), plain(what.into()));
         Self { id, subject, verdict, what, why: Vec::new(), mend: None, because: None }
     }
 
@@ -98,12 +98,12 @@ impl Finding {
     }
 
     pub fn why(mut self, why: impl Into<String>) -> Self {
-        self.why.push(why.into());
+        self.why.push(plain(why.into()));
         self
     }
 
     pub fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+        self.mend = Some(plain(mend.into()));
         self
     }
 
@@ -115,6 +115,11 @@ impl Finding {
     pub fn is_broken(&self) -> bool {
         self.verdict == Verdict::Broken
     }
+}
+
+/// Names and words may come from anywhere: none of their control characters reaches a terminal.
+fn plain(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 
 /// How many of something were looked at: `96 rules`.

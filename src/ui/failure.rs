@@ -72,7 +72,9 @@ fn flatten<'a>(error: &'a Error, all: &mut Vec<&'a Error>) {
 
 /// One error without those found with it, each line with a newline. `head` is what it begins with, and its style.
 pub fn block(error: &Error, head: (Style, &str), width: Option<usize>) -> String {
-    let message = hanging(&error.message, head.1.len() + 2, width);
+    // Names of others, such as a dashboard's, may hold anything; lines of our own stay.
+    let plain = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', " ");
+    let message = hanging(&plain(&error.message), head.1.len() + 2, width);
     let mut text = format!("{}: {message}\n", paint(head.0, head.1));
     if let Some(at) = &error.at {
         excerpt(&mut text, at, error.label.as_deref(), width.unwrap_or(usize::MAX));
@@ -80,16 +82,16 @@ pub fn block(error: &Error, head: (Style, &str), width: Option<usize>) -> String
     for cause in &error.causes {
         let cause = cause.trim_end();
         // Without a width nothing is broken; lines of its own hang in any case.
-        let _ = writeln!(text, "  caused by: {}", hanging(cause, 13, width.or(Some(usize::MAX))));
+        let _ = writeln!(text, "  caused by: {}", hanging(&plain(cause), 13, width.or(Some(usize::MAX))));
     }
     for line in &error.quoted {
-        let _ = writeln!(text, "      {}", paint(DIM, line.trim_end()));
+        let _ = writeln!(text, "      {}", paint(DIM, plain(line.trim_end())));
     }
     // A guess is said under the text it is about; without a place, it is the first advice.
     let guess = error.label.as_deref().filter(|_| error.at.is_none());
     let advice: Vec<&str> = guess.into_iter().chain(error.hint.as_deref()).collect();
     if !advice.is_empty() {
-        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), hanging(&advice.join(" "), 6, width));
+        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), hanging(&plain(&advice.join(" ")), 6, width));
     }
     text
 }

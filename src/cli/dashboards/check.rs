@@ -1,9 +1,8 @@
 use super::super::context::Context;
-use super::super::{block_on, or_interrupt};
+use super::super::{block_on, or_interrupt, verify};
 use super::{own, reach};
 use crate::error::{Exit, Result};
 use crate::proof::{Link, Options, prove};
-use crate::ui;
 
 /// Prove the way from Grafana to data in every panel
 ///
@@ -15,7 +14,7 @@ use crate::ui;
   watchpost dashboards check -v             notes too: panels that are empty for a good reason
   watchpost dashboards check -o json
 
-Exit status: 6 when something is broken.")]
+Exit status: 6 when something is broken, 1 when nothing could be checked.")]
 pub struct Args {}
 
 pub fn run(_: &Args, context: &Context) -> Result<Exit> {
@@ -27,10 +26,5 @@ async fn check(context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
     let options = Options { links: vec![Link::Dashboards], deliver: false, patience: context.global.timeout };
     let report = prove(&stack, &catalog, None, &options, &|_| {}).await;
-    if context.ui.json {
-        context.ui.document(&report)?;
-    } else {
-        context.ui.data(&ui::proof::render(&report, context.global.verbose, context.ui.width))?;
-    }
-    Ok(if report.is_broken() { Exit::ProofFailed } else { Exit::Done })
+    verify::show(context, &report)
 }

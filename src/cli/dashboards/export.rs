@@ -59,11 +59,8 @@ async fn export(args: &Args, context: &Context) -> Result<Exit> {
         None => place(args, context, dashboard::title(&model))?,
     };
     own::write(&path, &text)?;
-    context.ui.say(&format!(
-        "Wrote `{}` to {}; `watchpost up` deploys it.",
-        dashboard::title(&model),
-        own::shown(&path)
-    ));
+    let deployed = if args.out.is_none() { "; `watchpost up` deploys it" } else { "" };
+    context.ui.say(&format!("Wrote `{}` to {}{deployed}.", dashboard::title(&model), own::shown(&path)));
     Ok(Exit::Done)
 }
 

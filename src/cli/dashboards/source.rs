@@ -1,5 +1,6 @@
 //! Where a dashboard to import comes from: a file, an address, or grafana.com.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ impl Source {
     pub async fn read(&self, base: &str) -> Result<Read> {
         match self {
             Self::File(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
+                let text = read_bounded(path).map_err(|error| {
                     Error::new(format!("cannot read `{path}`"))
                         .cause(error)
                         .hint("name a file, an address, or `gnet:ID` for a dashboard of grafana.com")
@@ -81,6 +82,16 @@ impl Source {
             }
         }
     }
+}
+
+/// A file, or what stands for one, as far as a dashboard may go.
+fn read_bounded(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MOST_BYTES as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > MOST_BYTES {
+        return Err(std::io::Error::other(format!("it is larger than {} MB", MOST_BYTES >> 20)));
+    }
+    Ok(text)
 }
 
 /// The highest number in grafana.com's list of revisions.

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::Expected;
 use crate::dashboard::import::Source;
+use crate::proof::containers;
 use crate::proof::grafana::{DataSource, Grafana};
 use crate::proof::report::Finding;
 use crate::proof::stack::Stack;
@@ -53,7 +54,7 @@ async fn one(stack: &Stack, service: &str, grafana: &Grafana<'_>, there: &[DataS
             let mut finding = Finding::broken(id, subject, format!("it does not answer Grafana: {refusal}"));
             let host = found.url.split("//").nth(1).and_then(|rest| rest.split([':', '/']).next()).unwrap_or_default();
             if stack.services.get(host).is_some_and(|deployed| !deployed.is_running()) {
-                finding = finding.why(format!("`{host}` does not run"));
+                finding = finding.why(format!("`{host}` does not run")).because(Some(containers::id(host)));
             }
             finding.mend("watchpost up")
         }

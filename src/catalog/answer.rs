@@ -140,6 +140,7 @@ impl Question {
             },
             Kind::Int => self.check_int(value),
             Kind::Password => check_secret(value),
+            _ if self.or_secret && value.is_object() => check_secret(value),
             Kind::List => self.check_list(value),
             Kind::Enum => self.check_option(text_of(value)?),
             Kind::String | Kind::Multiline => self.check_text(text_of(value)?),

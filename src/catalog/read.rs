@@ -154,6 +154,7 @@ fn add_image_question(manifest: &mut Manifest) {
         show_if: None,
         secret: None,
         json_key: None,
+        or_secret: false,
         example: None,
         advanced: true,
     });

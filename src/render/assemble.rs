@@ -282,7 +282,8 @@ alerting:
   receivers:
     - {name: oncall, type: slack, channel: '#oncall', api_url: {secret: slack_url}}
     - {name: hook, type: webhook, url: 'http://hook/'}
-  routes: [{match: {severity: critical}, to: oncall, continue: true}, {to: hook}]
+    - {name: token, type: webhook, url: {secret: slack_url}}
+  routes: [{match: {severity: critical}, to: oncall, continue: true}, {match: {severity: info}, to: token}, {to: hook}]
 targets: [{job: shop, static: ['shop:8080'], labels: {team: web}}]
 probes: [{url: 'https://shop.example.com/'}]
 ";
@@ -326,9 +327,9 @@ probes: [{url: 'https://shop.example.com/'}]
         assert_eq!((derived.of.as_deref(), derived.json_key.as_deref()), (Some("cache"), Some("redis://cache:6379")));
         assert!(bundle.compose.services["redis-exporter-plain"].secrets.is_empty());
         assert_eq!(bundle.compose.services["alertmanager"].secrets, ["slack_url"]);
-        assert!(
-            text_of(&bundle, "files/alertmanager/alertmanager.yml").contains("api_url_file: /run/secrets/slack_url")
-        );
+        let text = text_of(&bundle, "files/alertmanager/alertmanager.yml");
+        assert!(text.contains("api_url_file: /run/secrets/slack_url"), "{text}");
+        assert!(text.contains("url_file: /run/secrets/slack_url") && text.contains("url: http://hook/"), "{text}");
     }
 
     #[test]
@@ -337,7 +338,7 @@ probes: [{url: 'https://shop.example.com/'}]
         let config =
             yaml::parse("a", &text_of(&bundle, "files/alertmanager/alertmanager.yml")).expect("YAML").to_json();
         assert_eq!(config["route"]["receiver"], "nobody");
-        assert_eq!(config["route"]["routes"][2], serde_json::json!({"receiver": "hook"}));
+        assert_eq!(config["route"]["routes"][3], serde_json::json!({"receiver": "hook"}));
         assert_eq!(config["route"]["routes"][1]["matchers"][0], "severity=\"critical\"");
         assert_eq!(config["route"]["routes"][1]["continue"], true);
     }

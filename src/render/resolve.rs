@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::catalog::answer::{self, Subject, parse_duration};
-use crate::catalog::question::Kind;
+use crate::catalog::question::{Kind, Question};
 use crate::catalog::{Catalog, Component};
 use crate::error::{Error, Result, did_you_mean};
 use crate::spec::alerting::Route;
@@ -184,12 +184,18 @@ fn receivers(spec: &Spec, catalog: &Catalog, resolved: &mut Vec<Receiver>) -> Ve
                     _ => true,
                 };
                 settings.insert("send_resolved".into(), Value::Bool(wanted));
-                let passwords = kind.questions.iter().filter(|question| question.kind == Kind::Password);
+                let is_secret = |question: &&Question| {
+                    let named =
+                        || settings.get(&question.variable).is_some_and(|answer| answer.get("secret").is_some());
+                    question.kind == Kind::Password || (question.or_secret && named())
+                };
+                let passwords = kind.questions.iter().filter(is_secret);
+                let passwords = passwords.map(|question| question.variable.clone()).collect();
                 resolved.push(Receiver {
                     name: receiver.name.clone(),
                     kind: receiver.kind.clone(),
                     settings,
-                    passwords: passwords.map(|question| question.variable.clone()).collect(),
+                    passwords,
                 });
             }
             Err(error) => errors.push(error),

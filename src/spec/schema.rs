@@ -133,6 +133,9 @@ fn property(question: &Question) -> Value {
     if let (Some(pattern), Kind::String | Kind::Multiline) = (&question.valid_chars, question.kind) {
         entries.insert("pattern".into(), json!(format!("^(?:{pattern})?$")));
     }
+    if question.or_secret {
+        return json!({"anyOf": [schema, {"$ref": "#/$defs/secret"}]});
+    }
     schema
 }
 
@@ -152,7 +155,7 @@ mod tests {
     fn the_schema_takes_what_reading_takes() {
         let text = "stack: standard\ncomponents:\n  prometheus: {retention: 30d, port: 9090}\n  cadvisor: false\n  \
             redis-exporter: [{name: cache, address: 'cache:6379'}]\n  grafana: {admin_password: {secret: g}}\n\
-            secrets: {g: {env: G}, s: {file: ./s}}\nalerting:\n  receivers: [{name: a, type: slack, api_url: {secret: s}, send_resolved: false}]\n  \
+            secrets: {g: {env: G}, s: {file: ./s}}\nalerting:\n  receivers: [{name: a, type: slack, api_url: {secret: s}, send_resolved: false}, {name: b, type: webhook, url: {secret: s}}]\n  \
             routes: [{match: {severity: critical}, to: a}]\ntargets: [{job: shop, static: ['shop:80']}]\nprobes: [{url: 'https://a.b'}]\n";
         assert_eq!(problems(text), Vec::<String>::new());
         assert_eq!(problems(""), Vec::<String>::new());

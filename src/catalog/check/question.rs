@@ -85,6 +85,9 @@ fn secret(question: &Question, node: &Node) -> Result<()> {
     if !is_password && (question.secret.is_some() || question.json_key.is_some()) {
         return Err(node.error(format!("`{variable}`: `secret` and `json_key` go with `type: password`")));
     }
+    if question.or_secret && question.kind != Kind::String {
+        return Err(node.error(format!("`{variable}`: `or_secret` goes with `type: string`")));
+    }
     if is_password && question.default.is_some() {
         return Err(at(node, "default").error(format!("the password `{variable}` has a default")).hint(
             "a value in a manifest is no secret; `secret: {name: NAME, generate: 24}` makes one on the first deploy",

@@ -95,14 +95,18 @@ pub async fn memory(stack: &Stack) -> Vec<Finding> {
     let running = stack.services.iter().filter(|(_, deployed)| deployed.is_running());
     let each = running.map(async |(name, deployed)| {
         let limit = deployed.service.mem_limit.as_deref().and_then(values::bytes).filter(|limit| *limit > 0)?;
-        let used = docker::memory(&stack.client, &deployed.container.id).await?;
-        let share = used * 100 / limit;
-        (share >= NEAR_LIMIT).then(|| {
-            let what = format!("has taken {share} % of its {} MB of memory", limit / 1_048_576);
-            Finding::broken(format!("memory:{name}"), name, what).mend(more_memory(name, limit))
-        })
+        near_limit(name, docker::memory(&stack.client, &deployed.container.id).await?, limit)
     });
     join_all(each).await.into_iter().flatten().collect()
+}
+
+/// Both in bytes.
+fn near_limit(name: &str, used: u64, limit: u64) -> Option<Finding> {
+    let share = used.saturating_mul(100) / limit;
+    (share >= NEAR_LIMIT).then(|| {
+        let what = format!("has taken {share} % of its {} MB of memory", limit / 1_048_576);
+        Finding::broken(format!("memory:{name}"), name, what).mend(more_memory(name, limit))
+    })
 }
 
 /// Half as much again, in whole megabytes.
@@ -191,8 +195,51 @@ async fn clocks(stack: &Stack) -> Option<Finding> {
             apart.push(("Prometheus", time - (host + middle - here)));
         }
     }
-    let (who, by) = apart.into_iter().find(|(_, by)| by.abs() > SKEW)?;
-    let way = if by > 0.0 { "ahead of" } else { "behind" };
+    skewed(&apart)
+}
+
+/// Who is how many seconds from the Docker host's clock.
+fn skewed(apart: &[(&str, f64)]) -> Option<Finding> {
+    let (who, by) = apart.iter().find(|(_, by)| by.abs() > SKEW)?;
+    let way = if *by > 0.0 { "ahead of" } else { "behind" };
     let what = format!("{who} is {:.0} s {way} the Docker host", by.abs());
     Some(Finding::broken("clock", "clock", what).mend("set the clock by NTP, such as `timedatectl set-ntp true`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::report::Verdict;
+
+    #[test]
+    fn memory_near_its_limit_is_broken_and_the_mend_gives_half_as_much_again() {
+        const MB: u64 = 1_048_576;
+        assert_eq!(near_limit("prometheus", 100 * MB, 128 * MB), None);
+        let found = near_limit("prometheus", 120 * MB, 128 * MB).expect("broken");
+        assert_eq!((found.verdict, found.what.as_str()), (Verdict::Broken, "has taken 93 % of its 128 MB of memory"));
+        assert!(found.mend.expect("a mend").starts_with("watchpost up --set prometheus.memory=192m"));
+    }
+
+    #[test]
+    fn a_restart_is_broken_while_it_is_recent_and_known_for_ever() {
+        let restarted = |seconds_ago: f64| Vitals {
+            restarts: 3,
+            exit_code: 7,
+            started_at: moment::text(moment::now() - seconds_ago),
+            ..Vitals::default()
+        };
+        assert_eq!(restarts("x", &Vitals::default()), None);
+        let now = restarts("x", &restarted(60.0)).expect("broken");
+        assert_eq!((now.verdict, now.why[0].as_str()), (Verdict::Broken, "it ended with exit status 7"));
+        assert_eq!(restarts("x", &restarted(86_400.0)).map(|found| found.verdict), Some(Verdict::Note));
+        let killed = Vitals { out_of_memory: true, memory_limit: 64 << 20, ..restarted(60.0) };
+        assert!(restarts("x", &killed).and_then(|found| found.mend).expect("a mend").contains("x.memory=96m"));
+    }
+
+    #[test]
+    fn clocks_that_are_apart_are_named_with_the_way() {
+        assert_eq!(skewed(&[("this machine", 3.0), ("Prometheus", -2.0)]), None);
+        let found = skewed(&[("this machine", -180.0)]).expect("broken");
+        assert_eq!(found.what, "this machine is 180 s behind the Docker host");
+    }
 }

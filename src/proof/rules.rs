@@ -164,3 +164,34 @@ fn guess(facts: &Facts<'_>, metric: &str) -> String {
     let meant = did_you_mean(metric, facts.names.iter().flatten().map(String::as_str).filter(near));
     meant.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::report::Verdict;
+
+    fn group(evaluation_time: f64, last_evaluation: &str) -> Group {
+        serde_json::from_value(serde_json::json!({
+            "name": "shop", "file": "/etc/watchpost/current/rules/own/shop.yml", "interval": 15,
+            "evaluationTime": evaluation_time, "lastEvaluation": last_evaluation,
+            "rules": [{"name": "A", "query": "up", "type": "alerting", "health": "ok"}],
+        }))
+        .expect("a group")
+    }
+
+    #[test]
+    fn a_group_that_is_late_or_slow_is_broken_and_a_new_one_is_not() {
+        let at = "2024-02-29T12:30:00Z";
+        let now = moment::parse(at).expect("a time");
+        assert_eq!(late(&group(0.1, at), now + 30.0), None);
+        let found = late(&group(0.1, at), now + 100.0).expect("late");
+        assert_eq!((found.verdict, found.what.as_str()), (Verdict::Broken, "was last evaluated 100 s ago"));
+        let found = late(&group(20.0, at), now).expect("slow");
+        assert!(
+            found.what.contains("longer than its interval")
+                && found.mend.expect("a mend").contains("rules/own/shop.yml")
+        );
+        let new = late(&group(0.0, "0001-01-01T00:00:00Z"), now).map(|found| found.verdict);
+        assert_eq!(new, Some(Verdict::NotChecked));
+    }
+}

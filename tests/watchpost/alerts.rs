@@ -112,6 +112,8 @@ fn each_receiver_is_named_with_what_it_answers_and_its_mend_mends_it() {
     assert_eq!(output.stdout.matches('✓').count(), 9, "{}", output.stdout);
     output.says("mail: accepted, waits 1 s for more of its group").prints("mail");
     assert!(mail.messages().concat().contains("WatchpostTest"));
+    let proof = run(&["verify", "--deliver", "--only", "delivery", "-o", "json"], &secret, "right").expect(0).json();
+    assert_eq!((&proof["links"][0]["verdict"], &proof["links"][0]["counts"][0]["number"]), (&"ok".into(), &9.into()));
 
     // One by name, a name that is not there, labels, and a silence.
     run(&["alerts", "test", "god"], &secret, "right").expect(64).says("did you mean `good`?");

@@ -34,12 +34,17 @@ fn up(stack: &Stack, status: i32) -> Output {
 fn a_healthy_stack_has_no_broken_link_and_up_says_so() {
     let stack = Stack::new("standard", "");
     let output = up(&stack, 0);
-    for said in ["6 containers ✓", "6 targets ✓", "rules ✓"] {
+    for said in ["6 containers ✓", "6 targets ✓", "rules ✓", "alerting ✓", "7 dashboards ✓", "queries ✓"] {
         assert!(output.stderr.contains(said), "{said} is not in {}", output.stderr);
     }
     let report = verify(&stack, 0, &[]);
     assert_eq!(broken(&report), Vec::<String>::new());
     assert_eq!(report["verdict"], "ok");
+    let some = verify(&stack, 0, &["--skip", "dashboards,delivery"]);
+    assert_eq!(some["links"].as_array().map(Vec::len), Some(4), "{some:#}");
+    stack.run(&["verify", "--only", "delivery"]).expect(1).prints("Nothing was checked");
+    stack.run(&["verify", "--skip", "containers,targets,rules,alerting,delivery,dashboards"]).expect(64);
+    assert!(stack.run(&["verify", "-q"]).expect(0).stdout.is_empty(), "with -q only what is broken is said");
     stack.run(&["up", "--yes"]).expect(0).says("nothing to do, 6 services ready, proof green.");
     // Without the spec it is held against its own labels.
     let text = watchpost_elsewhere(&stack, &["verify", "--name", &stack.name]).expect(0).stdout;

@@ -76,6 +76,14 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        // The stack that joined it may go later, and would hold it.
+        let names = Command::new("docker")
+            .args(["network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", &self.0])
+            .output();
+        let names = names.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        for name in names.split_whitespace() {
+            drop(Command::new("docker").args(["network", "disconnect", "-f", &self.0, name]).output());
+        }
         drop(Command::new("docker").args(["network", "rm", &self.0]).output());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 /// Documented exit statuses; `DESIGN` and `--help` list the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -149,6 +151,20 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// As findings of a check hold it: `{message, file, line, column, hint}`; what is not known is null.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let at = self.at.as_ref();
+        let mut map = serializer.serialize_struct("Error", 5)?;
+        map.serialize_field("message", &self.message)?;
+        map.serialize_field("file", &at.map(|at| &at.file))?;
+        map.serialize_field("line", &at.map(|at| at.line))?;
+        map.serialize_field("column", &at.map(|at| at.column))?;
+        map.serialize_field("hint", &self.hint)?;
+        map.end()
+    }
+}
 
 impl std::ops::Deref for Error {
     type Target = Parts;

@@ -15,7 +15,7 @@ pub use template::is_template;
 
 use std::collections::BTreeMap;
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::answer::{self, Resolved};
@@ -25,28 +25,14 @@ use crate::error::{Error, Location, Result};
 use crate::yaml::Source;
 
 /// One thing that is wrong with one component.
-#[derive(Debug, Clone)]
+/// As JSON: `{severity, component, message, file, line, column, hint}`; what is not known is null.
+#[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub severity: Severity,
     pub component: String,
     /// What, where and what to do, printed as any error is.
+    #[serde(flatten)]
     pub problem: Error,
-}
-
-/// As JSON: `{severity, component, message, file, line, column, hint}`; what is not known is null.
-impl Serialize for Finding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = self.problem.at.as_ref();
-        let mut map = serializer.serialize_struct("Finding", 7)?;
-        map.serialize_field("severity", &self.severity)?;
-        map.serialize_field("component", &self.component)?;
-        map.serialize_field("message", &self.problem.message)?;
-        map.serialize_field("file", &at.map(|at| &at.file))?;
-        map.serialize_field("line", &at.map(|at| at.line))?;
-        map.serialize_field("column", &at.map(|at| at.column))?;
-        map.serialize_field("hint", &self.problem.hint)?;
-        map.end()
-    }
 }
 
 /// Renders every template of a component with these answers: texts by path in the folder, `service.yml`,

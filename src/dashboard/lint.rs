@@ -2,36 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, lint_panels, panel, parse, place, title, uid};
-use crate::error::{Error, Result, Severity};
+use crate::error::{Error, Severity};
 
 /// One thing that is wrong with one dashboard.
-#[derive(Debug, Clone)]
+/// As JSON: `{severity, panel, message, file, line, column, hint}`; what is not known is null.
+#[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub severity: Severity,
     /// The panel's title, when it is about one.
     pub panel: Option<String>,
     /// What, where and what to do, printed as any error is.
+    #[serde(flatten)]
     pub problem: Error,
-}
-
-/// As JSON: `{severity, panel, message, file, line, column, hint}`; what is not known is null.
-impl Serialize for Finding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = self.problem.at.as_ref();
-        let mut map = serializer.serialize_struct("Finding", 7)?;
-        map.serialize_field("severity", &self.severity)?;
-        map.serialize_field("panel", &self.panel)?;
-        map.serialize_field("message", &self.problem.message)?;
-        map.serialize_field("file", &at.map(|at| &at.file))?;
-        map.serialize_field("line", &at.map(|at| at.line))?;
-        map.serialize_field("column", &at.map(|at| at.column))?;
-        map.serialize_field("hint", &self.problem.hint)?;
-        map.end()
-    }
 }
 
 /// What is known of the place where the dashboard will be shown.

@@ -11,7 +11,7 @@ use super::prometheus::Target;
 use super::quote;
 use super::report::{Checked, Finding, Link};
 use super::scrape_error::{Cause, cause};
-use super::stack::Stack;
+use super::stack::{Deployed, Stack};
 use crate::compose::Secret;
 use crate::docker::{self, reach};
 use crate::yaml;
@@ -144,7 +144,10 @@ async fn own_probe(stack: &Stack, target: &Target) -> Option<String> {
 }
 
 fn mend(stack: &Stack, facts: &Facts<'_>, target: &Target, host: &str, kind: Cause) -> String {
-    if let Some(deployed) = stack.services.get(host) {
+    // A job of the user's own may name a service of ours and another port: that is the spec's to correct.
+    let scrape = |deployed: &Deployed| facts.catalog.components.get(deployed.component())?.manifest.scrape.clone();
+    let ours = |deployed: &&Deployed| scrape(deployed).is_some_and(|scrape| scrape.job == target.label("job"));
+    if let Some(deployed) = stack.services.get(host).filter(|deployed| ours(deployed) || !deployed.is_running()) {
         return match deployed.is_running() {
             true => format!("watchpost logs {host}"),
             false => "watchpost up".into(),

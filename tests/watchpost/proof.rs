@@ -78,6 +78,7 @@ fn a_stopped_exporter_is_the_one_cause_of_all_that_rests_on_it() {
 /// Targets that fail in every way, with the words that must name the way and what mends the spec.
 const TARGETS: &str = "targets:
   - {job: port, static: [\"APP:81\"]}
+  - {job: ours, static: [\"alertmanager:9999\"]}
   - {job: nowhere, static: [\"no-such-host:80\"]}
   - {job: login, static: [\"APP:80\"], path: /login}
   - {job: page, static: [\"APP:80\"], path: /page}
@@ -133,6 +134,7 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_mend_mends()
     });
     for (id, said) in [
         (format!("target:port/{name}:81"), "connection refused: nothing listens on"),
+        ("target:ours/alertmanager:9999".into(), "connection refused: nothing listens on"),
         ("target:nowhere/no-such-host:80".into(), "DNS: no host is called `no-such-host`"),
         (format!("target:login/{name}:80"), "401"),
         (format!("target:page/{name}:80"), "not in Prometheus's format"),
@@ -151,6 +153,8 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_mend_mends()
     }
     let mend = finding(&report, "target:postgres/postgres-exporter-orders")["mend"].clone();
     assert!(mend.as_str().is_some_and(|mend| mend.contains("DB_PASSWORD")), "{mend}");
+    let mend = finding(&report, "target:ours/alertmanager:9999")["mend"].clone();
+    assert!(mend.as_str().is_some_and(|mend| mend.contains("the port of the job `ours`")), "{mend}");
     let guess = finding(&report, "rule:own/NoSuchMetric")["mend"].clone();
     assert!(
         guess.as_str().is_some_and(|mend| mend.contains("rules/own/own.yml: did you mean `node_load1`?")),

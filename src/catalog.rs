@@ -11,7 +11,6 @@ pub mod lint;
 pub mod manifest;
 pub mod question;
 mod read;
-mod units;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,28 +1,7 @@
 //! The command line: arguments to library calls, results to streams and exit status.
 
-mod alerts;
-mod catalog;
-mod completions;
-mod context;
-mod dashboards;
-mod doctor;
-mod down;
-#[cfg(test)]
-mod examples;
-mod help;
-mod init;
-mod logs;
-mod own;
-mod plan;
-mod render;
-mod schema;
-mod secrets;
-mod session;
-mod status;
-mod up;
-mod verify;
-mod version;
-mod watch;
+mod commands;
+mod shared;
 
 use std::process::ExitCode;
 
@@ -30,7 +9,9 @@ use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Exit, Result};
 use crate::ui::{self, Ui};
-use context::{Context, Globals};
+use commands::*;
+use shared::context::{Context, Globals};
+use shared::help;
 
 /// Puts a complete monitoring stack on any Docker host, and proves that it works
 #[derive(Debug, Parser)]

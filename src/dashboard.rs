@@ -6,7 +6,6 @@
 pub mod compare;
 pub mod import;
 pub mod lint;
-mod lint_panels;
 pub mod panel;
 pub mod regex;
 pub mod scope;

@@ -7,7 +7,6 @@ mod create;
 mod dag;
 mod gate;
 mod host;
-pub mod http;
 mod listener;
 mod locate;
 mod logs;

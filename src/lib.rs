@@ -3,27 +3,36 @@
 //! ```text
 //!  answers / flags ─► spec ─┐
 //!                  catalog ─┴─► resolved ─► bundle ─┐
-//!                                                   ├─► plan ─► apply + gate ─► proof ─► report
+//!                                                   ├─► plan ─► apply + gate ─► verify ─► report
 //!               docker host ─► observed ────────────┘
 //! ```
 //!
-//! Everything left of `apply` is pure: same input, same bytes, same plan. Only `docker` and `proof` do I/O;
-//! only `cli`, `ui` and `wizard` print, prompt or read the environment.
+//! Everything left of `apply` is pure: same input, same bytes, same plan. Only `docker`, `clients`, `deployed` and the
+//! `look` halves of `verify` and `doctor` do I/O; only `cli`, `ui` and `wizard` print, prompt or read the environment.
 
 pub mod catalog;
 pub mod cli;
+pub mod clients;
 pub mod compose;
+pub mod content;
 pub mod dashboard;
+pub mod deployed;
 pub mod docker;
+pub mod doctor;
 pub mod error;
 pub mod event;
-pub mod moment;
+pub mod history;
+pub mod http;
+pub mod live;
 pub mod plan;
 pub mod promql;
-pub mod proof;
 pub mod render;
+pub mod routing;
 pub mod secrets;
 pub mod spec;
+pub mod time;
 pub mod ui;
+pub mod units;
+pub mod verify;
 pub mod wizard;
 pub mod yaml;

@@ -6,10 +6,12 @@ pub mod alerting;
 mod names;
 mod overrides;
 mod read;
+pub mod resolve;
 pub mod schema;
 pub mod types;
 mod write;
 
 pub use read::read;
+pub use resolve::{Instance, OwnFiles, Resolved, resolve};
 pub use types::*;
 pub use write::write;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::question::{Kind, Question};
-pub use super::units::{parse_duration, parse_size};
 use crate::error::{Error, Result, did_you_mean};
+use crate::units::{parse_duration, parse_size};
 use crate::yaml::Node;
 
 /// Answers by variable, each valid for its question. A `password` is `{"secret": NAME}` or null.

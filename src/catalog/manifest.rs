@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::question::Question;
+use crate::compose::{Check, Page, Probe, Reload};
 
 /// One component's manifest, `templates/<component>/component.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,41 +76,6 @@ impl Image {
     pub fn reference(&self) -> String {
         format!("{}:{}", self.repository, self.tag)
     }
-}
-
-/// An HTTP GET that answers 2xx when the service is ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    pub port: u16,
-    pub path: String,
-}
-
-/// Where people look at it: the container's port, and the path to open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Page {
-    pub port: u16,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub path: String,
-    /// Said beside the address, such as the user to log in as; `{variable}` stands for an answer.
-    /// A command of ours stands at its end, where the flags that lead to the stack are added.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-}
-
-/// POST to this address inside the network makes the service read its files again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reload {
-    pub port: u16,
-    pub path: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    pub command: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

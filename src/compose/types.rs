@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::manifest::{Check, Page, Probe, Reload};
-
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
@@ -114,6 +112,42 @@ pub struct Extension {
     pub reload: Option<Reload>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub check: Vec<Check>,
+}
+
+/// An HTTP GET that answers 2xx when the service is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub port: u16,
+    pub path: String,
+}
+
+/// Where people look at it: the container's port, and the path to open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    pub port: u16,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// Said beside the address, such as the user to log in as; `{variable}` stands for an answer.
+    /// A command of ours stands at its end, where the flags that lead to the stack are added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// POST to this address inside the network makes the service read its files again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    pub port: u16,
+    pub path: String,
+}
+
+/// A command, run in the service's own image, that says whether its files are in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    pub command: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -113,12 +113,12 @@ impl Mount {
 
 /// Compose's durations: `1m30s`, `500ms`, `0s`.
 pub fn duration(text: &str) -> Option<Duration> {
-    crate::catalog::answer::parse_duration(text).map(Duration::from_secs_f64)
+    crate::units::parse_duration(text).map(Duration::from_secs_f64)
 }
 
 /// Bytes of `512m`, `1g`.
 pub fn bytes(text: &str) -> Option<u64> {
-    crate::catalog::answer::parse_size(text)
+    crate::units::parse_size(text)
 }
 
 /// `uid[:gid]` as numbers; names cannot be resolved without the image.

@@ -1,67 +1,16 @@
 //! Whether Grafana takes a dashboard from a file, and whether it shows there what it should.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod panels;
+mod subject;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, lint_panels, panel, parse, place, title, uid};
+use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, panel, parse, place, title, uid};
 use crate::error::{Error, Severity};
-
-/// One thing that is wrong with one dashboard.
-/// As JSON: `{severity, panel, message, file, line, column, hint}`; what is not known is null.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    pub severity: Severity,
-    /// The panel's title, when it is about one.
-    pub panel: Option<String>,
-    /// What, where and what to do, printed as any error is.
-    #[serde(flatten)]
-    pub problem: Error,
-}
-
-/// What is known of the place where the dashboard will be shown.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// Uids of the data sources there; empty when they are not known.
-    pub sources: BTreeSet<String>,
-    /// Uids of dashboards that Watchpost brings.
-    pub taken: BTreeSet<String>,
-    /// Seconds between two scrapes; `None` when that is not known.
-    pub scrape_interval: Option<f64>,
-    /// Metrics that are there now.
-    pub metrics: Option<BTreeSet<String>>,
-    /// What Prometheus says to expressions that our parser does not read: its words when it refuses.
-    pub answers: BTreeMap<String, Option<String>>,
-}
-
-/// How strictly: dashboards of the catalog are held to more than what Grafana refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    Catalog,
-    Own,
-}
-
-/// One dashboard under the checks.
-pub(super) struct Subject<'a> {
-    pub name: &'a str,
-    pub text: &'a str,
-    pub model: &'a Value,
-    pub origin: Origin,
-    pub findings: Vec<Finding>,
-}
-
-impl Subject<'_> {
-    pub fn add(&mut self, severity: Severity, panel: Option<&str>, needle: &str, problem: Error) {
-        let problem = if problem.at.is_some() { problem } else { problem.at(place(self.name, self.text, needle)) };
-        self.findings.push(Finding { severity, panel: panel.map(str::to_owned), problem });
-    }
-
-    /// An error in the catalog, and a warning in people's own.
-    fn strict(&self) -> Severity {
-        if self.origin == Origin::Catalog { Severity::Error } else { Severity::Warning }
-    }
-}
+pub use subject::{Finding, Origin, Surroundings};
+use subject::{Subject, quoted};
 
 /// Everything that can be said about people's own dashboard; errors are what Grafana refuses or what shows nothing.
 pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
@@ -83,7 +32,7 @@ pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
             error.hint("give it another: Grafana would keep only one of them"),
         );
     }
-    lint_panels::check(&mut subject, around);
+    panels::check(&mut subject, around);
     findings.extend(subject.findings);
     findings.sort_by_key(|finding| finding.severity);
     findings
@@ -91,7 +40,7 @@ pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
 
 /// Expressions of a dashboard that our parser does not read, with their variables filled in; for Prometheus to judge.
 pub fn unread(text: &str) -> Vec<String> {
-    parse("", text).map(|model| lint_panels::unread(&model)).unwrap_or_default()
+    parse("", text).map(|model| panels::unread(&model)).unwrap_or_default()
 }
 
 /// Whether Grafana takes it: schema, uid, title, data sources, panels that ask nothing.
@@ -221,11 +170,6 @@ fn asks(subject: &mut Subject<'_>, panel: &panel::Panel<'_>) {
         let hint = "write `[$__rate_interval]`, which follows the zoom and the scrape interval";
         subject.add(Severity::Warning, Some(title), &needle, error.hint(hint));
     }
-}
-
-/// A text as it stands in JSON, without its quotes.
-pub(super) fn quoted(text: &str) -> String {
-    Value::from(text).to_string().trim_matches('"').to_owned()
 }
 
 fn fixed_rate(expr: &str) -> bool {

@@ -45,7 +45,7 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
         client,
         job,
         sink,
-        http: super::http::inside(),
+        http: crate::http::inside(),
         watch: Watch::start(client, &job.bundle.compose.name),
         generated: OnceCell::new(),
         passed: RefCell::default(),

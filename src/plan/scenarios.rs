@@ -8,8 +8,9 @@ use super::{Fingerprints, plan, teardown};
 use crate::catalog::Catalog;
 use crate::compose::{self, values::Port};
 use crate::error::Result;
-use crate::render::{Bundle, OwnFiles, render, resolve};
+use crate::render::{Bundle, render};
 use crate::spec;
+use crate::spec::{OwnFiles, resolve};
 
 fn bundle(text: &str) -> Bundle {
     let catalog = Catalog::embedded().expect("valid");

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::resolve::{Receiver, Resolved};
 use crate::compose::values::SECRETS_TARGET;
 use crate::spec::alerting::{NOBODY, Route};
+use crate::spec::resolve::{Receiver, Resolved};
 
 /// `route`, `inhibit_rules` and `receivers` of `alertmanager.yml`.
 /// <https://prometheus.io/docs/alerting/latest/configuration/>

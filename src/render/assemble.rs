@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::bundle::Bundle;
-use super::resolve::{Instance, Resolved};
 use super::template::Templates;
 use super::{check, context};
 use crate::catalog::question::Kind;
@@ -13,6 +12,7 @@ use crate::compose::values::{FILES_PREFIX, FILES_TARGET};
 use crate::compose::{self, Extension, File, Logging, Secret, SecretExtension, Service};
 use crate::error::{Error, Result};
 use crate::spec::SecretSource;
+use crate::spec::resolve::{Instance, Resolved};
 use crate::yaml;
 
 const HEADER: [&str; 5] = [
@@ -268,8 +268,8 @@ mod tests {
 
     use super::*;
     use crate::catalog::Catalog;
-    use crate::render::{OwnFiles, resolve};
     use crate::spec;
+    use crate::spec::{OwnFiles, resolve};
 
     const EVERYTHING: &str = "
 components:

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::resolve::{Instance, Resolved};
 use crate::compose::File;
 use crate::compose::values::Port;
 use crate::error::{Error, Result, did_you_mean};
+use crate::spec::resolve::{Instance, Resolved};
 use crate::yaml::{self, Node};
 
 pub fn check(resolved: &Resolved<'_>, file: &File, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::resolve::{Instance, Resolved};
 use super::{alerting, scrape};
 use crate::catalog::question::Kind;
 use crate::compose::values::SECRETS_TARGET;
 use crate::error::{Error, Result};
+use crate::spec::resolve::{Instance, Resolved};
 
 /// What is the same for all templates of a stack: `project`, `instances`, `has`, `scrape_configs`, `alertmanagers`,
 /// `alertmanager`, `rule_folders`, `runbooks`, `own`.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::context;
-use super::resolve::{Instance, OwnFiles, Resolved};
 use super::template::Templates;
 use crate::catalog::{Catalog, Component, answer, lint};
 use crate::compose;
 use crate::error::Result;
+use crate::spec::resolve::{Instance, OwnFiles, Resolved};
 use crate::yaml;
 
 /// Renders `service.yml`, `files/` and `rules/` of a component with these answers, amid all other components of the
@@ -91,7 +91,7 @@ mod tests {
         let text = std::fs::read_to_string(format!("{overlay}/watchpost.yaml")).expect("the spec");
         let spec = crate::spec::read("watchpost.yaml", &text).expect("a spec");
         let catalog = Catalog::with_overlays(&[overlay]).expect("valid");
-        let resolved = crate::render::resolve(&spec, &catalog, OwnFiles::default()).expect("resolved");
+        let resolved = crate::spec::resolve(&spec, &catalog, OwnFiles::default()).expect("resolved");
         let bundle = crate::render::render(&resolved).expect("rendered");
         let text = |path: &str| String::from_utf8_lossy(&bundle.files[path]).into_owned();
         assert!(text("files/price-feed/www/metrics.txt").contains("currency=\"EUR\"} 9"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::resolve::{Instance, Resolved};
+use crate::spec::resolve::{Instance, Resolved};
 
 /// `scrape_configs` of `prometheus.yml`, as Prometheus has them.
 /// <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::alerting::Alerting;
 use super::names;
 use super::types::{Answers, DEFAULT_NAME, DEFAULT_STACK, SecretSource, Selection, Spec};
-use crate::catalog::answer::parse_duration;
 use crate::error::{Error, Result, did_you_mean};
+use crate::units::parse_duration;
 use crate::yaml::{self, Kind, Node};
 
 const KEYS: [&str; 11] = [

@@ -6,9 +6,9 @@ use anstyle::Style;
 
 use super::human::count;
 use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
-use crate::proof::Verdict;
-use crate::proof::doctor::Diagnosis;
-use crate::proof::report::Finding;
+use crate::doctor::Diagnosis;
+use crate::verify::Verdict;
+use crate::verify::report::Finding;
 
 /// Where reasons and mends begin.
 const BELOW: usize = 6;
@@ -98,7 +98,7 @@ fn summary(diagnosis: &Diagnosis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::doctor::Area;
+    use crate::doctor::Area;
 
     #[test]
     fn findings_are_aligned_and_broken_at_spaces() {

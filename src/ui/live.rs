@@ -8,9 +8,9 @@ use anstyle::Style;
 use super::human::{age, count};
 use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
 use super::table::{Cell, Table};
-use crate::moment;
+use crate::live::{Firing, Live, ServiceStatus};
 use crate::plan::observed::{Health, State};
-use crate::proof::live::{Firing, Live, ServiceStatus};
+use crate::time;
 
 /// State and health in one word or two.
 pub fn state(service: &ServiceStatus) -> Cell {
@@ -38,7 +38,7 @@ fn is_well(service: &ServiceStatus) -> bool {
 
 /// How long ago, in words; empty when it never was.
 pub fn since(text: Option<&str>) -> String {
-    let seconds = text.and_then(moment::age);
+    let seconds = text.and_then(time::age);
     seconds.map_or(String::new(), |seconds| age(Duration::from_secs_f64(seconds.max(0.0))))
 }
 
@@ -225,7 +225,7 @@ pub fn changes(before: Option<&Live>, now: &Live) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::live::{Down, Targets};
+    use crate::live::{Down, Targets};
 
     fn service(name: &str, state: State) -> ServiceStatus {
         ServiceStatus {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::human::count;
 use super::style::{BAD, CHANGE, DIM, GOOD, paint};
-use crate::proof::report::{Checked, Finding, Report, Verdict};
+use crate::verify::report::{Checked, Finding, Report, Verdict};
 
 /// Findings that follow from another one are shown one by one up to this many.
 const FOLLOWING: usize = 3;
@@ -214,7 +214,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::proof::report::Link;
+    use crate::verify::report::Link;
 
     fn report() -> Report {
         let containers = Checked::new(Link::Containers, &[("container", 2)], vec![Finding::ok("container:a", "a")]);

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use watchpost::proof::route::{Labels, Tree};
+use watchpost::routing::{Labels, Tree};
 
 use crate::support::docker::{Container, docker};
 use crate::support::sink::{Hook, Mail, Manner, closed_port, host_address};

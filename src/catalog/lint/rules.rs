@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Report, place};
-use crate::catalog::answer::parse_duration;
 use crate::catalog::{CatalogFile, Component};
 use crate::error::Error;
+use crate::units::parse_duration;
 use crate::yaml::{self, Node};
 
 /// `none` is for alerts that are no trouble, such as the one that always fires.

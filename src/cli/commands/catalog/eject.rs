@@ -1,0 +1,32 @@
+use std::path::PathBuf;
+
+use crate::cli::shared::context::Context;
+use crate::error::{Exit, Result};
+use crate::ui::human::count;
+
+/// Copy a component out of the catalog, to change it
+///
+/// The folder then overlays the catalog: `--catalog DIR`, or `catalog: DIR` in the spec.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost catalog eject prometheus ours
+  watchpost up --catalog ours")]
+pub struct Args {
+    component: String,
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Write over what is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    let written = context.catalog(None)?.eject(&args.component, &args.folder, args.force)?;
+    if context.ui.json {
+        context.ui.document(&serde_json::json!({"written": written}))?;
+    }
+    let folder = args.folder.display();
+    context.ui.say(&format!("Wrote {} of `{}` below {folder}.", count(written.len(), "file"), args.component));
+    context.ui.say(&format!("Take it with `--catalog {folder}`, or `catalog: {folder}` in the spec."));
+    Ok(Exit::Done)
+}

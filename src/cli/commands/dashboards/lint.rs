@@ -1,0 +1,87 @@
+use std::path::{Path, PathBuf};
+
+use crate::cli::commands::dashboards::{around, own};
+use crate::cli::shared::context::Context;
+use crate::cli::{block_on, or_interrupt};
+use crate::dashboard::lint;
+use crate::error::{Error, Exit, Result, Severity};
+use crate::ui::human::count;
+
+/// Check dashboards before Grafana gets them
+///
+/// Errors are what Grafana refuses or what shows nothing: unresolved inputs, data sources that are not there, a uid or title
+/// twice in a folder, schema v2, rates over less than two scrapes. Warnings are missing units, counters without a rate,
+/// metrics that no target has. A query that our parser does not read is put to Prometheus.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost dashboards lint                    all that the spec lists
+  watchpost dashboards lint new.json --offline
+
+With -o json: [{severity, panel, message, file, line, column, hint}]
+
+Exit status: 1 when something must be mended; warnings alone are 0.")]
+pub struct Args {
+    /// Files or folders [default: those under the spec's `dashboards:`]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Do not ask the host which metrics and data sources there are
+    #[arg(long)]
+    offline: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    block_on(or_interrupt(check(args, context)))
+}
+
+async fn check(args: &Args, context: &Context) -> Result<Exit> {
+    let files = read(args, context)?;
+    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
+    let (around, why_not) = around::surroundings(context, &texts, args.offline).await?;
+    let mut findings = lint::twins(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    findings.extend(files.iter().flat_map(|(name, text)| lint::lint(name, text, &around)));
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if context.ui.json {
+        context.ui.document(&findings)?;
+    } else {
+        for (index, finding) in findings.iter().enumerate() {
+            if index > 0 {
+                context.ui.raw(b"\n")?;
+            }
+            context.ui.finding(&finding.problem, finding.severity == Severity::Warning)?;
+        }
+    }
+    let warnings = findings.len() - errors;
+    let checked = count(files.len(), "dashboard");
+    context.ui.say(&format!("{checked} checked: {}, {}.", count(errors, "error"), count(warnings, "warning")));
+    if let Some(why) = why_not {
+        context.ui.say(&format!("Metrics were not held against the host: {why}."));
+    }
+    Ok(if errors > 0 { Exit::Error } else { Exit::Done })
+}
+
+/// Names and texts.
+fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
+    if args.files.is_empty() {
+        let files: Vec<_> = own::files(context)?.into_iter().map(|file| (own::shown(&file.path), file.text)).collect();
+        return match files.is_empty() {
+            false => Ok(files),
+            true => {
+                Err(Error::usage("there is nothing to check: the spec lists no dashboards").hint("name files to check"))
+            }
+        };
+    }
+    let mut found = Vec::new();
+    for path in &args.files {
+        let paths = if path.is_dir() { own::json_files(path) } else { vec![path.clone()] };
+        for path in paths {
+            found.push((own::shown(&path), text(&path)?));
+        }
+    }
+    Ok(found)
+}
+
+fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::new(format!("cannot read `{}`", path.display())).cause(error).hint("is the path right?")
+    })
+}

@@ -1,0 +1,48 @@
+use crate::cli::commands::verify::Subject;
+use crate::cli::shared::context::{Choice, Context};
+use crate::cli::shared::session;
+use crate::cli::{block_on, or_interrupt};
+use crate::docker;
+use crate::doctor;
+use crate::error::{Exit, Result};
+use crate::ui::diagnosis;
+
+/// Look for known traps on this host and in this stack, and change nothing
+///
+/// Docker and its host, ports, images, disk against retention, memory against series, configuration that was not
+/// taken, Grafana's password and data sources, receivers, the Watchdog. It works before anything is deployed too, and
+/// says what it could not look at.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost doctor                    this host, and the stack of ./watchpost.yaml
+  watchpost doctor --stack standard   before a first deploy, without a spec
+
+Signs: ✓ well, ! worth knowing, ✗ a trap is sprung, – not checked.
+Exit status: 0 when no trap is sprung, 1 when one is.
+
+With -o json: {\"stack\", \"host\", \"sprung\", \"areas\": [{about, findings: [{id, subject, verdict, what, why, mend}]}]},
+findings as in `watchpost schema proof`")]
+pub struct Args {
+    #[command(flatten)]
+    choice: Choice,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    block_on(or_interrupt(examine(args, context)))
+}
+
+async fn examine(args: &Args, context: &Context) -> Result<Exit> {
+    let Subject { name, host, catalog, bundle } = Subject::of(context, &args.choice)?;
+    let client = session::connect(host.as_deref()).await?;
+    let observed = docker::observe(&client, &name, bundle.as_ref()).await?;
+    let diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;
+    if context.ui.json {
+        context.ui.document(&diagnosis)?;
+    } else {
+        let engine = &client.engine;
+        let host = if engine.local { "local Docker".into() } else { format!("{} · Docker", engine.name) };
+        context.ui.say(&format!("{name} · {host} {}\n", engine.version));
+        context.ui.data(&diagnosis::render(&diagnosis, context.ui.width))?;
+    }
+    Ok(if diagnosis.sprung > 0 { Exit::Error } else { Exit::Done })
+}

@@ -1,0 +1,136 @@
+//! What `init` says when the spec is written: what is still needed, how to repeat it, and whether to deploy.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::cli::commands::init::Args;
+use crate::cli::commands::up;
+use crate::cli::shared::context::{Choice, Context, quoted};
+use crate::cli::{block_on, or_interrupt};
+use crate::error::{Exit, Result};
+use crate::spec::{SecretSource, Spec};
+use crate::ui::human::count;
+use crate::ui::style::{DIM, STRONG, paint};
+use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, WHERE};
+use crate::yaml::emit::emit;
+
+pub struct Closing<'a> {
+    pub context: &'a Context,
+    pub args: &'a Args,
+    pub catalog: &'a Catalog,
+    pub path: &'a Path,
+    pub spec: &'a Spec,
+    pub answers: &'a Answers,
+    /// A file that was there has been replaced.
+    pub replaced: bool,
+}
+
+impl Closing<'_> {
+    pub fn summarize(&self, text: &str) -> Result<()> {
+        let ui = &self.context.ui;
+        let body: String =
+            text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("    {line}\n")).collect();
+        ui.say(&format!("\nWrote {} ({}).", paint(STRONG, self.path.display()), count(text.lines().count(), "line")));
+        ui.say(&paint(DIM, body.trim_end()));
+        let missing = self.missing();
+        if !missing.is_empty() {
+            ui.say(&format!("Set before you deploy: {}", missing.join(", ")));
+        }
+        ui.say(&format!("The same again without questions:\n  {}", self.again()?));
+        Ok(())
+    }
+
+    /// Sources of secrets that are not there yet: variables, and files beside the spec.
+    fn missing(&self) -> Vec<String> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let mut missing: Vec<String> = self
+            .spec
+            .secrets
+            .values()
+            .filter_map(|source| match source {
+                SecretSource::Env(name) => {
+                    std::env::var_os(name).is_none_or(|value| value.is_empty()).then(|| name.clone())
+                }
+                SecretSource::File(file) => (!folder.join(file).is_file()).then(|| format!("the file {file}")),
+                _ => None,
+            })
+            .collect();
+        missing.dedup();
+        missing
+    }
+
+    /// A command that can be pasted into a shell, and does the same.
+    fn again(&self) -> Result<String> {
+        let flags = self.flags();
+        let from = |file: &Path| format!("watchpost init --answers {}{flags}", quoted(&file.display().to_string()));
+        match (&self.args.answers, &self.args.save) {
+            (Some(file), _) if file != Path::new("-") => Ok(from(file)),
+            (_, Some(file)) => Ok(from(file)),
+            _ => self.one_line(&flags),
+        }
+    }
+
+    fn flags(&self) -> String {
+        let global = &self.context.global;
+        let mut flags = String::new();
+        let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag} {}", quoted(value)));
+        global.file.iter().for_each(|file| add("-f", &file.display().to_string()));
+        global.name.iter().for_each(|name| add("--name", name));
+        global.host.iter().for_each(|host| add("--host", host));
+        global.catalog.iter().for_each(|folder| add("--catalog", &folder.display().to_string()));
+        if self.replaced {
+            flags.push_str(" --force");
+        }
+        flags
+    }
+
+    /// What was answered otherwise than by default.
+    fn one_line(&self, flags: &str) -> Result<String> {
+        let defaults = wizard::run(&mut Scripted::defaults(), self.catalog, &Surroundings::default())?;
+        let defaults = defaults.unwrap_or_default();
+        // A door that stayed closed is closed by default.
+        let closed = |key: &str, value: &Value| key.starts_with("more.") && value == &Value::Bool(false);
+        let by_flag = |key: &str| self.context.global.host.is_some() && [WHERE, HOST].contains(&key);
+        let said: Vec<String> = self
+            .answers
+            .iter()
+            .filter(|(key, value)| {
+                key.as_str() != wizard::OVERWRITE
+                    && !by_flag(key)
+                    && !closed(key, value)
+                    && defaults.get(*key) != Some(value)
+                    && value.as_str() != Some("")
+            })
+            .map(|(key, value)| format!("{key}: {}", emit(value).trim_end()))
+            .collect();
+        if said.is_empty() {
+            return Ok(format!("watchpost init --defaults{flags}"));
+        }
+        let answers = format!("{{{}}}", said.join(", ")).replace('\'', r"'\''");
+        Ok(format!("echo '{answers}' | watchpost init --answers -{flags}"))
+    }
+
+    pub fn offer(&self, scripted: bool) -> Result<Exit> {
+        let ui = &self.context.ui;
+        let command = match self.path == Path::new("watchpost.yaml") {
+            true => "watchpost up".to_owned(),
+            false => format!("watchpost up -f {}", quoted(&self.path.display().to_string())),
+        };
+        // Without its secrets it would only fail: Enter alone does not start it.
+        let ready = self.missing().is_empty();
+        let deploy = !scripted && ui.interactive && block_on(or_interrupt(ui.confirm("Deploy now?", ready, "--yes")))?;
+        if !deploy {
+            ui.say(&format!("Deploy it with: {command}"));
+            return Ok(Exit::Done);
+        }
+        let mut global = self.context.global.clone();
+        global.file = Some(self.path.to_owned());
+        global.yes = true;
+        // The spec has it now, and what is in the present folder may be elsewhere from the spec's.
+        global.catalog.clear();
+        let context = Context { ui: ui.clone(), global };
+        block_on(up::deploy(&Choice::default(), true, &context))
+    }
+}

@@ -1,0 +1,35 @@
+use clap::ValueEnum;
+
+use crate::cli::shared::context::Context;
+use crate::error::{Exit, Result};
+use crate::spec::schema;
+use crate::verify::report;
+
+/// Print the JSON schema of watchpost.yaml, or of the proof
+///
+/// The spec's is made from the catalog, so that it knows the components and their settings, those of `--catalog` too.
+/// Editors that speak YAML complete and check the spec with it:
+/// `# yaml-language-server: $schema=watchpost.schema.json`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost schema > watchpost.schema.json   of the spec
+  watchpost schema proof                     of what `watchpost verify -o json` writes")]
+pub struct Args {
+    /// Of what
+    #[arg(default_value = "spec", hide_possible_values = false)]
+    of: Of,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Of {
+    Spec,
+    Proof,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    match args.of {
+        Of::Spec => context.ui.document(&schema::schema(&context.catalog(None)?))?,
+        Of::Proof => context.ui.raw(report::SCHEMA.as_bytes())?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,258 @@
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::cli::commands::verify;
+use crate::cli::shared::context::{Choice, Context, Prepared};
+use crate::cli::shared::session::{self, Draft};
+use crate::cli::{block_on, or_interrupt};
+use crate::compose::values::Port;
+use crate::deployed::Stack;
+use crate::docker::{self, Client, Job};
+use crate::error::{Error, Exit, Result};
+use crate::plan::operation::Action;
+use crate::ui::changes::{self, Detail};
+use crate::ui::human::{count, took};
+use crate::ui::progress::Progress;
+use crate::ui::proof;
+use crate::ui::table::Table;
+use crate::verify::{Link, Options, Report};
+
+/// Deploy the stack, or bring a deployed one to what the spec says
+///
+/// It shows what it would change and asks, then pulls images before it touches anything else, changes only what
+/// differs, and waits until every service is ready and stays so. When a changed service fails, the one before it comes
+/// back. At the end it proves that the whole works, as `watchpost verify` does; a broken link is exit status 6.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  watchpost up                                      what ./watchpost.yaml says
+  watchpost up --stack standard --yes               without a spec, from the stack's defaults
+  watchpost up --stack standard --without grafana   without one of its components
+  watchpost up --set prometheus.retention=30d       with one answer changed")]
+pub struct Args {
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Deploy without the proof at the end
+    #[arg(long)]
+    pub no_verify: bool,
+}
+
+pub fn run(args: &Args, context: &Context) -> Result<Exit> {
+    block_on(deploy(&args.choice, !args.no_verify, context))
+}
+
+/// Deploys, and proves at the end when `verify` is given. Exit 6: deployed, and a link is broken.
+pub async fn deploy(choice: &Choice, verify: bool, context: &Context) -> Result<Exit> {
+    let began = Instant::now();
+    let prepared = context.prepare(choice)?;
+    let agreed = or_interrupt(async {
+        let client = session::connect(prepared.host.as_deref()).await?;
+        let draft = session::draft(&client, &prepared).await?;
+        let agreed = agree(context, &prepared, &client, &draft).await?;
+        Ok((client, draft, agreed))
+    });
+    let (client, draft, agreed) = agreed.await?;
+    let pages = pages(context, &prepared, &client);
+    if draft.plan.operations.is_empty() {
+        let report = or_interrupt(prove(context, choice, &prepared, &client, verify)).await?;
+        return nothing_to_do(context, &prepared, &draft, &pages, report.as_ref());
+    }
+    if !agreed {
+        context.ui.say("Nothing was changed.");
+        return Ok(Exit::Done);
+    }
+    if context.ui.interactive && !context.global.yes {
+        or_interrupt(unmoved(&client, &prepared, &draft)).await?;
+    }
+    apply(context, &prepared, &client, &draft).await?;
+    let report = or_interrupt(prove(context, choice, &prepared, &client, verify)).await?;
+    finished(context, &draft, &pages, began, report.as_ref())
+}
+
+/// The question may have stood for long: what was agreed to must still be what there is to do.
+async fn unmoved(client: &Client, prepared: &Prepared, agreed: &Draft) -> Result<()> {
+    if session::draft(client, prepared).await?.plan == agreed.plan {
+        return Ok(());
+    }
+    Err(Error::new("the Docker host changed while the question stood; nothing was done")
+        .hint("run `watchpost up` again to see what there is to do now"))
+}
+
+/// The proof of what is deployed by now.
+async fn prove(
+    context: &Context,
+    choice: &Choice,
+    prepared: &Prepared,
+    client: &Client,
+    wanted: bool,
+) -> Result<Option<Report>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let name = &prepared.bundle.compose.name;
+    let observed = docker::observe(client, name, None).await?;
+    let stack = Stack::new(client, name, &observed)?;
+    let catalog = context.catalog(Some(&context.spec(choice)?))?;
+    let options = Options { links: Link::ALL.to_vec(), deliver: false, patience: context.global.timeout };
+    Ok(Some(verify::prove(context, &stack, &catalog, Some(&prepared.bundle), &options).await))
+}
+
+/// What the exit status says of the proof.
+fn proven(report: Option<&Report>) -> Exit {
+    if report.is_some_and(Report::is_broken) { Exit::ProofFailed } else { Exit::Done }
+}
+
+/// Shows the plan and asks. Without a question to ask, agreed is what `--yes` or the missing terminal says.
+async fn agree(context: &Context, prepared: &Prepared, client: &Client, draft: &Draft) -> Result<bool> {
+    let plan = &draft.plan;
+    if plan.operations.is_empty() {
+        return Ok(true);
+    }
+    if !context.ui.json {
+        context.ui.say(&format!("{}\n", heading(prepared, client)));
+        let detail = if context.global.verbose { Detail::Full } else { Detail::Lines };
+        context.ui.say(&format!("{}\n", changes::render(plan, prepared.bundle.files.len(), detail, context.ui.width)));
+    }
+    if context.global.yes {
+        return Ok(true);
+    }
+    let question = match changes::is_first(plan) {
+        true => format!("Deploy to {}?", place(client)),
+        false => format!("Change this on {}?", place(client)),
+    };
+    context.ui.confirm(&question, true, "--yes").await
+}
+
+fn place(client: &Client) -> String {
+    if client.engine.local { "the local Docker host".into() } else { client.engine.name.clone() }
+}
+
+/// `monitoring · stack standard · local Docker 28.5.1`
+pub fn heading(prepared: &Prepared, client: &Client) -> String {
+    let engine = &client.engine;
+    let host = if engine.local {
+        format!("local Docker {}", engine.version)
+    } else {
+        format!("{} · Docker {}", engine.name, engine.version)
+    };
+    format!("{} · stack {} · {host}", prepared.bundle.compose.name, prepared.stack)
+}
+
+async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &Draft) -> Result<()> {
+    let job = Job {
+        plan: &draft.plan,
+        bundle: &prepared.bundle,
+        fingerprints: &draft.fingerprints,
+        secrets: &draft.secrets,
+        salt: &draft.salt,
+        timeout: context.global.timeout,
+    };
+    let services = draft.plan.operations.iter().filter_map(|operation| match &operation.action {
+        Action::Create { service }
+        | Action::Recreate { service, .. }
+        | Action::Start { service, .. }
+        | Action::Remove { service, .. } => Some(service.as_str()),
+        _ => None,
+    });
+    let progress = Progress::new(&context.ui, services);
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    docker::apply(client, &job, &|event| progress.event(event), interrupted).await
+}
+
+fn nothing_to_do(
+    context: &Context,
+    prepared: &Prepared,
+    draft: &Draft,
+    pages: &[PageAddress],
+    report: Option<&Report>,
+) -> Result<Exit> {
+    if context.ui.json {
+        return done(context, draft, pages, report);
+    }
+    let services = count(draft.plan.unchanged.len(), "service");
+    let name = &prepared.bundle.compose.name;
+    match report {
+        None => context.ui.say(&format!("{name} · nothing to do, {services} ready.")),
+        Some(report) if report.is_broken() => {
+            context.ui.say(&format!("{name} · nothing to do, {services} ready; the proof is broken:\n"));
+            context.ui.say(&proof::broken_links(report, context.ui.width));
+        }
+        Some(_) => context.ui.say(&format!("{name} · nothing to do, {services} ready, proof green.")),
+    }
+    Ok(proven(report))
+}
+
+fn done(context: &Context, draft: &Draft, pages: &[PageAddress], report: Option<&Report>) -> Result<Exit> {
+    let (changed, unchanged) = (draft.plan.operations.len(), draft.plan.unchanged.len());
+    context.ui.json_line(
+        &json!({"event": "done", "changed": changed, "unchanged": unchanged, "pages": pages, "proof": report}),
+    )?;
+    Ok(proven(report))
+}
+
+fn finished(
+    context: &Context,
+    draft: &Draft,
+    pages: &[PageAddress],
+    began: Instant,
+    report: Option<&Report>,
+) -> Result<Exit> {
+    if context.ui.json {
+        return done(context, draft, pages, report);
+    }
+    if let Some(report) = report {
+        context.ui.say(&format!("\n  proof   {}", proof::short(report)));
+    }
+    let mut table = Table::new([]);
+    for page in pages {
+        table.row([page.title.as_str().into(), page.address.as_str().into(), page.note.as_str().into()]);
+    }
+    let lines: String = table.render(None).lines().map(|line| format!("  {}\n", line.trim_end())).collect();
+    if !pages.is_empty() {
+        context.ui.say(&format!("\n{}", lines.trim_end()));
+    }
+    context.ui.say(&format!("\nDeployed in {}.", took(began.elapsed())));
+    if let Some(report) = report.filter(|report| report.is_broken()) {
+        context.ui.say(&format!(
+            "\nIt runs, and does not work as a whole:\n\n{}",
+            proof::broken_links(report, context.ui.width)
+        ));
+    }
+    Ok(proven(report))
+}
+
+/// A page to open, and what one must know to get in.
+#[derive(Debug, serde::Serialize)]
+struct PageAddress {
+    title: String,
+    address: String,
+    note: String,
+}
+
+fn pages(context: &Context, prepared: &Prepared, client: &Client) -> Vec<PageAddress> {
+    let mut pages = Vec::new();
+    for service in prepared.bundle.compose.services.values() {
+        let Some(extension) = &service.extension else { continue };
+        let Some(page) = &extension.page else { continue };
+        let ports = service.ports.iter().filter_map(|text| Port::parse(text).ok());
+        for port in ports.filter(|port| port.container == page.port) {
+            pages.push(PageAddress {
+                title: extension.title.clone(),
+                address: format!("http://{}:{}{}", client.engine.openable(&port.ip), port.host, page.path),
+                note: noted(page.note.as_deref().unwrap_or_default(), context),
+            });
+        }
+    }
+    // Grafana first: it is what people open.
+    pages.sort_by_key(|page| page.note.is_empty());
+    pages
+}
+
+/// A page's note. A command of ours stands at its end, and needs the flags that lead to this stack.
+fn noted(note: &str, context: &Context) -> String {
+    if note.contains("watchpost ") { format!("{note}{}", context.same_stack()) } else { note.to_owned() }
+}

@@ -1,0 +1,9 @@
+//! What several commands need.
+
+pub mod context;
+#[cfg(test)]
+mod examples;
+pub mod files;
+pub mod help;
+pub mod session;
+pub mod watch;

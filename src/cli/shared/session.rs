@@ -1,0 +1,67 @@
+//! A command's talk with the Docker host: connecting, looking, planning.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::cli::shared::context::{Context, Prepared};
+use crate::docker::{self, Client, Surroundings};
+use crate::error::{Error, Result};
+use crate::plan::{self, Fingerprints, Observed, Plan};
+use crate::secrets::{self, Environment, Secret};
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Connects to the host that flags, spec and environment name.
+pub async fn connect(host: Option<&str>) -> Result<Client> {
+    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
+    let config = variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(Path::new(&home?).join(".docker")));
+    let endpoint = docker::endpoint(host, &Surroundings { variable: &variable, config })?;
+    docker::connect(&endpoint).await
+}
+
+/// A deployed stack, for commands that only need its name.
+pub async fn look(context: &Context) -> Result<(Client, String, Observed)> {
+    let (name, host) = context.stack()?;
+    let client = connect(host.as_deref()).await?;
+    let observed = docker::observe(&client, &name, None).await?;
+    Ok((client, name, observed))
+}
+
+/// A plan, and what carrying it out takes.
+pub struct Draft {
+    pub plan: Plan,
+    pub fingerprints: Fingerprints,
+    pub secrets: BTreeMap<String, Secret>,
+    pub salt: String,
+}
+
+/// Looks at the host and plans; changes nothing.
+pub async fn draft(client: &Client, prepared: &Prepared) -> Result<Draft> {
+    let bundle = &prepared.bundle;
+    let secrets = load_secrets(prepared)?;
+    let observed = docker::observe(client, &bundle.compose.name, Some(bundle)).await?;
+    let salt = docker::salt(&observed).map_or_else(secrets::new_salt, |salt| Ok(salt.to_owned()))?;
+    let fingerprints = Fingerprints::of(bundle, &salt, &secrets);
+    let plan = plan::plan(bundle, &fingerprints, &observed)?;
+    Ok(Draft { plan, fingerprints, secrets, salt })
+}
+
+/// All secrets that have a source here; every one that is missing is named.
+fn load_secrets(prepared: &Prepared) -> Result<BTreeMap<String, Secret>> {
+    let environment = Environment { variable: &variable, folder: &prepared.base };
+    let mut loaded = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (name, secret) in &prepared.bundle.compose.secrets {
+        if secret.extension.as_ref().is_some_and(|extension| extension.of.is_some()) {
+            continue;
+        }
+        match secrets::load(name, secret, &environment) {
+            Ok(Some(value)) => drop(loaded.insert(name.clone(), value)),
+            Ok(None) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    Error::all(errors).map(|()| loaded)
+}

@@ -1,0 +1,234 @@
+//! Grafana's HTTP API, <https://grafana.com/docs/grafana/latest/developers/http_api/>, from 7.5 to 13.
+//!
+//! Before 9, data sources have no health by uid, and Prometheus is asked through the data source proxy.
+
+mod query;
+
+use base64::Engine as _;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clients::api::{Refusal, encoded, json};
+use crate::docker::{Answer, Door, Request};
+use crate::secrets::Secret;
+
+pub use query::{Asked, Shown};
+
+pub struct Grafana<'a> {
+    door: &'a Door,
+    user: String,
+    password: Option<Secret>,
+    /// Major and minor, once health was asked.
+    version: std::cell::Cell<(u32, u32)>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Health {
+    /// `13.2.3`; left out when it is told to hide it.
+    #[serde(default)]
+    pub version: String,
+    /// `ok`
+    #[serde(default)]
+    pub database: String,
+}
+
+/// What became of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    Valid,
+    /// The password of the secret is not the one of Grafana's volume.
+    Wrong,
+    /// Too many wrong ones lately: none is taken for five minutes.
+    Blocked,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataSource {
+    #[serde(default)]
+    pub id: u64,
+    pub uid: String,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub url: String,
+    #[serde(default)]
+    pub is_default: bool,
+    #[serde(default)]
+    pub json_data: Value,
+}
+
+impl DataSource {
+    /// Seconds between two scrapes as Grafana believes.
+    pub fn scrape_interval(&self) -> f64 {
+        let given = self.json_data["timeInterval"].as_str().and_then(crate::dashboard::time::seconds);
+        given.filter(|seconds| *seconds > 0.0).unwrap_or(15.0)
+    }
+}
+
+/// A dashboard as Grafana has it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Held {
+    pub dashboard: Value,
+    pub meta: Meta,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta {
+    /// Empty before Grafana 8, and for the general folder.
+    #[serde(default)]
+    pub folder_uid: String,
+    #[serde(default)]
+    pub folder_title: String,
+    #[serde(default)]
+    pub provisioned: bool,
+}
+
+/// One entry of a search.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hit {
+    pub uid: String,
+    pub title: String,
+    #[serde(default)]
+    pub folder_title: String,
+}
+
+/// Dashboards on one page of a search; Grafana gives at most 5000.
+const PAGE: usize = 1000;
+
+impl<'a> Grafana<'a> {
+    /// `password`: `None` when it could not be read.
+    pub fn new(door: &'a Door, user: &str, password: Option<Secret>) -> Self {
+        Self { door, user: user.to_owned(), password, version: std::cell::Cell::new((0, 0)) }
+    }
+
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
+    }
+
+    fn with_login(&self, request: Request) -> Request {
+        let Some(password) = &self.password else { return request };
+        let login = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", self.user, password.expose()));
+        request.header("Authorization", format!("Basic {login}"))
+    }
+
+    /// Could the administrator's password be read? Without one, questions are asked as nobody.
+    pub fn has_login(&self) -> bool {
+        self.password.is_some()
+    }
+
+    /// Asks as the administrator.
+    pub async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
+        self.door.ask(&self.with_login(request)).await.map_err(Refusal::silence)
+    }
+
+    /// The body of a good answer, else Grafana's words.
+    async fn get(&self, path: &str) -> Result<String, Refusal> {
+        let answer = self.ask(Request::get(path)).await?;
+        if answer.is_good() { Ok(answer.body) } else { Err(refusal(&answer)) }
+    }
+
+    /// Whether it is there, without a login.
+    pub async fn health(&self) -> Result<Health, Refusal> {
+        let answer = self.door.ask(&Request::get("/api/health")).await.map_err(Refusal::silence)?;
+        if !answer.is_good() {
+            return Err(refusal(&answer));
+        }
+        let health: Health = json(&answer.body)?;
+        let mut numbers = health.version.split(['.', '-']).map_while(|part| part.parse().ok());
+        self.version.set((numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()));
+        Ok(health)
+    }
+
+    /// Tries the login once: five wrong ones in five minutes block the user.
+    pub async fn login(&self) -> Result<Login, Refusal> {
+        let answer = self.ask(Request::get("/api/user")).await?;
+        match answer.status {
+            401 if answer.body.contains("blocked") => Ok(Login::Blocked),
+            401 => Ok(Login::Wrong),
+            _ if answer.is_good() => Ok(Login::Valid),
+            _ => Err(refusal(&answer)),
+        }
+    }
+
+    /// Is it older than this? What hides its version counts as new.
+    pub fn is_before(&self, major: u32, minor: u32) -> bool {
+        let version = self.version.get();
+        version > (0, 0) && version < (major, minor)
+    }
+
+    pub async fn sources(&self) -> Result<Vec<DataSource>, Refusal> {
+        json(&self.get("/api/datasources").await?)
+    }
+
+    /// Whether the data source answers, in its own words when it does not.
+    pub async fn source_health(&self, source: &DataSource) -> Result<(), Refusal> {
+        if source.kind == "prometheus" && !self.is_before(9, 0) {
+            let answer =
+                self.ask(Request::get(format!("/api/datasources/uid/{}/health", encoded(&source.uid)))).await?;
+            match answer.status {
+                // This Grafana has no such question, or no such plugin.
+                404 => {}
+                _ if answer.is_good() => return Ok(()),
+                _ => return Err(refusal(&answer)),
+            }
+        }
+        let path = if source.kind == "alertmanager" { "/api/v2/status" } else { "/api/v1/query?query=1%2B1" };
+        self.through(source, path).await.map(drop)
+    }
+
+    /// Asks a data source through Grafana's proxy: by uid, and before 9 by number.
+    pub async fn through(&self, source: &DataSource, path: &str) -> Result<String, Refusal> {
+        let answer = self.ask(Request::get(self.proxy(source, path))).await?;
+        if answer.is_good() { Ok(answer.body) } else { Err(refusal(&answer)) }
+    }
+
+    fn proxy(&self, source: &DataSource, path: &str) -> String {
+        if self.is_before(9, 0) {
+            format!("/api/datasources/proxy/{}{path}", source.id)
+        } else {
+            format!("/api/datasources/proxy/uid/{}{path}", encoded(&source.uid))
+        }
+    }
+
+    /// What a data source's Prometheus has under `data`.
+    pub async fn prometheus(&self, source: &DataSource, path: &str) -> Result<Value, Refusal> {
+        let answer: Value = json(&self.through(source, path).await?)?;
+        Ok(answer["data"].clone())
+    }
+
+    /// `None` when it does not have it.
+    pub async fn dashboard(&self, uid: &str) -> Result<Option<Held>, Refusal> {
+        let answer = self.ask(Request::get(format!("/api/dashboards/uid/{}", encoded(uid)))).await?;
+        match answer.status {
+            404 => Ok(None),
+            _ if answer.is_good() => json(&answer.body).map(Some),
+            _ => Err(refusal(&answer)),
+        }
+    }
+
+    /// All dashboards.
+    pub async fn search(&self) -> Result<Vec<Hit>, Refusal> {
+        let mut all: Vec<Hit> = Vec::new();
+        for page in 1.. {
+            let found: Vec<Hit> =
+                json(&self.get(&format!("/api/search?type=dash-db&limit={PAGE}&page={page}")).await?)?;
+            let last = found.len() < PAGE;
+            all.extend(found);
+            if last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Grafana's own words: `message`, or Prometheus's `error` behind its proxy.
+fn refusal(answer: &Answer) -> Refusal {
+    let body: Option<Value> = serde_json::from_str(&answer.body).ok();
+    let words = body.as_ref().and_then(|body| body["message"].as_str().or(body["error"].as_str()));
+    Refusal::status(answer.status, words.filter(|words| !words.is_empty()).unwrap_or_default())
+}

@@ -1,0 +1,282 @@
+//! Queries of panels, run as Grafana runs them: many in one request, or one by one through the proxy of old versions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use crate::clients::api::encoded;
+use crate::clients::grafana::{DataSource, Grafana, refusal};
+use crate::dashboard::scope::Scope;
+use crate::dashboard::time;
+use crate::dashboard::variable::Chosen;
+use crate::docker::Request;
+use crate::time::now;
+
+/// Queries in one request. Grafana checks the login once for each request, and that is slow on purpose; more of them at
+/// once would fill the memory with their values.
+const AT_ONCE: usize = 4;
+/// A request of several queries may take this long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One query of a panel with its variables filled in, but for those that depend on the resolution.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Asked {
+    /// The data source's uid.
+    pub source: String,
+    pub expr: String,
+    pub instant: bool,
+    pub range: bool,
+    /// The least step, such as `30s`; may be empty.
+    pub interval: String,
+    pub max_points: u64,
+    /// The time span, in seconds before now.
+    pub from: u64,
+    pub to: u64,
+}
+
+/// What a query shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    Data,
+    Nothing,
+    /// The words of Grafana or Prometheus.
+    Refused(String),
+}
+
+impl Asked {
+    /// Seconds; a range that ends before it begins has none.
+    fn span(&self) -> u64 {
+        self.from.saturating_sub(self.to)
+    }
+
+    fn step(&self, source: &DataSource) -> f64 {
+        let least = time::seconds(&self.interval).unwrap_or_else(|| source.scrape_interval());
+        time::step(self.span() as f64, self.max_points, least)
+    }
+
+    /// The expression that Prometheus gets: `$__interval` and the like filled in.
+    pub fn executed(&self, source: &DataSource) -> String {
+        let (step, scrape) = (self.step(source), source.scrape_interval());
+        let mut scope = Scope::default();
+        let spans = [
+            ("__interval", step),
+            ("__rate_interval", (step + scrape).max(4.0 * scrape)),
+            ("__range", self.span() as f64),
+        ];
+        for (name, seconds) in spans {
+            scope.set(name, Chosen::one(time::spelled(seconds)));
+            scope.set(format!("{name}_ms"), Chosen::one(format!("{:.0}", seconds * 1000.0)));
+            scope.set(format!("{name}_s"), Chosen::one(format!("{seconds:.0}")));
+        }
+        scope.fill(&self.expr).text
+    }
+
+    fn as_json(&self, name: &str) -> Value {
+        json!({
+            "refId": name, "datasource": {"type": "prometheus", "uid": self.source}, "expr": self.expr,
+            "instant": self.instant, "range": self.range, "exemplar": false, "format": "time_series",
+            "interval": self.interval, "maxDataPoints": self.max_points,
+            "intervalMs": self.span().saturating_mul(1000) / self.max_points.max(1), "utcOffsetSec": 0,
+        })
+    }
+}
+
+impl Grafana<'_> {
+    /// Runs them all; what they show, in the order in which they were asked.
+    pub async fn run(&self, asked: &[Asked], sources: &[DataSource]) -> Vec<Shown> {
+        // Queries of one time span go together, since a request has one.
+        let mut order: Vec<usize> = (0..asked.len()).collect();
+        order.sort_by_key(|index| (asked[*index].from, asked[*index].to));
+        let together = |a: &usize, b: &usize| (asked[*a].from, asked[*a].to) == (asked[*b].from, asked[*b].to);
+        let groups: Vec<&[usize]> = order.chunk_by(together).flat_map(|group| group.chunks(AT_ONCE)).collect();
+        let answers = join_all(groups.iter().map(async |group| {
+            let queries: Vec<&Asked> = group.iter().map(|index| &asked[*index]).collect();
+            self.several(&queries, sources).await
+        }));
+        let mut shown = vec![Shown::Nothing; asked.len()];
+        for (group, answers) in groups.iter().zip(answers.await) {
+            for (index, answer) in group.iter().zip(answers) {
+                shown[*index] = answer;
+            }
+        }
+        shown
+    }
+
+    async fn several(&self, asked: &[&Asked], sources: &[DataSource]) -> Vec<Shown> {
+        if self.is_before(9, 0) {
+            return join_all(asked.iter().map(|one| self.by_proxy(one, sources))).await;
+        }
+        let answer = self.post(asked).await;
+        if let Ok(results) = &answer {
+            return (0..asked.len()).map(|index| shown(results.get(&name(index)))).collect();
+        }
+        match (asked, answer) {
+            ([_], Err(words)) => vec![Shown::Refused(words)],
+            // One that cannot be read spoils the whole request: each by itself shows which.
+            _ => {
+                join_all(asked.iter().map(async |one| match self.post(&[*one]).await {
+                    Ok(results) => shown(results.get(&name(0))),
+                    Err(words) => Shown::Refused(words),
+                }))
+                .await
+            }
+        }
+    }
+
+    /// The `results` of one request; they come with a status of 400 as soon as one query fails.
+    async fn post(&self, asked: &[&Asked]) -> Result<BTreeMap<String, Ran>, String> {
+        let (from, to) = asked.first().map_or((0, 0), |one| (one.from, one.to));
+        let moment = |ago: u64| if ago == 0 { "now".to_owned() } else { format!("now-{ago}s") };
+        let queries: Vec<Value> = asked.iter().enumerate().map(|(index, one)| one.as_json(&name(index))).collect();
+        let body = json!({"queries": queries, "from": moment(from), "to": moment(to)}).to_string();
+        let request = self.with_login(Request::post("/api/ds/query", "application/json", body));
+        let answer = self.door.ask_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
+        #[derive(Deserialize)]
+        struct Body {
+            results: BTreeMap<String, Ran>,
+        }
+        let body: Result<Body, _> = serde_json::from_str(&answer.body);
+        body.map(|body| body.results).map_err(|_| refusal(&answer).said)
+    }
+
+    async fn by_proxy(&self, asked: &Asked, sources: &[DataSource]) -> Shown {
+        let Some(source) = sources.iter().find(|source| source.uid == asked.source) else {
+            return Shown::Refused("Data source not found".into());
+        };
+        let expr = encoded(&asked.executed(source));
+        let now = now();
+        let (start, end, step) = (now - asked.from as f64, now - asked.to as f64, asked.step(source));
+        let path = if asked.range {
+            format!("/api/v1/query_range?query={expr}&start={start:.0}&end={end:.0}&step={step}")
+        } else {
+            format!("/api/v1/query?query={expr}")
+        };
+        match self.prometheus(source, &path).await {
+            Ok(data) if data["result"].as_array().is_some_and(Vec::is_empty) => Shown::Nothing,
+            Ok(_) => Shown::Data,
+            Err(refusal) => Shown::Refused(refusal.said),
+        }
+    }
+}
+
+fn name(index: usize) -> String {
+    format!("q{index}")
+}
+
+/// What came of one query. Of its values only that there are any is kept: they may be many.
+#[derive(Deserialize)]
+struct Ran {
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    frames: Vec<Frame>,
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Deserialize, Default)]
+struct Data {
+    #[serde(default)]
+    values: Vec<Filled>,
+}
+
+/// Has a column any value?
+struct Filled(bool);
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Column;
+        impl<'de> Visitor<'de> for Column {
+            type Value = Filled;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a column of values")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Filled, A::Error> {
+                let mut any = false;
+                while values.next_element::<IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(Filled(any))
+            }
+        }
+        deserializer.deserialize_seq(Column)
+    }
+}
+
+/// A result shows data when one of its frames has a value; an empty one has a frame without fields.
+fn shown(result: Option<&Ran>) -> Shown {
+    let Some(result) = result else { return Shown::Nothing };
+    if let Some(words) = &result.error {
+        return Shown::Refused(words.clone());
+    }
+    let filled = |frame: &Frame| frame.data.values.iter().any(|column| column.0);
+    if result.frames.iter().any(filled) { Shown::Data } else { Shown::Nothing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> DataSource {
+        serde_json::from_value(
+            json!({"uid": "p", "name": "P", "type": "prometheus", "jsonData": {"timeInterval": "10s"}}),
+        )
+        .expect("a data source")
+    }
+
+    #[test]
+    fn intervals_follow_range_points_and_scrapes() {
+        let asked = |from: u64, interval: &str| Asked {
+            source: "p".into(),
+            expr: "rate(a[$__rate_interval]) / ${__interval_ms} > $__range_s".into(),
+            instant: false,
+            range: true,
+            interval: interval.into(),
+            max_points: 1000,
+            from,
+            to: 0,
+        };
+        assert_eq!(asked(3600, "").executed(&source()), "rate(a[40s]) / 10000 > 3600");
+        assert_eq!(asked(604_800, "").executed(&source()), "rate(a[610s]) / 600000 > 604800");
+        assert_eq!(asked(3600, "2m").executed(&source()), "rate(a[130s]) / 120000 > 3600");
+    }
+
+    #[test]
+    fn absurd_ranges_are_asked_as_they_are() {
+        for (from, to) in [(u64::MAX, 0), (0, u64::MAX), (60, 3600)] {
+            let asked = Asked {
+                source: "p".into(),
+                expr: "a[$__range]".into(),
+                instant: false,
+                range: true,
+                interval: String::new(),
+                max_points: 1000,
+                from,
+                to,
+            };
+            let span = from.saturating_sub(to);
+            assert_eq!(asked.as_json("q0")["intervalMs"], span.saturating_mul(1000) / 1000);
+            assert_eq!(asked.executed(&source()), format!("a[{:.0}s]", span as f64));
+        }
+    }
+
+    #[test]
+    fn an_empty_frame_is_no_data_and_an_error_is_told() {
+        let with = |values: Value| json!({"frames": [{"schema": {"fields": []}, "data": {"values": values}}]});
+        let of = |result: Value| shown(serde_json::from_value(result).ok().as_ref());
+        assert_eq!(of(with(json!([]))), Shown::Nothing);
+        assert_eq!(of(with(json!([[], []]))), Shown::Nothing);
+        assert_eq!(of(with(json!([[1], [null]]))), Shown::Data);
+        assert_eq!(of(json!({"error": "bad_data: no"})), Shown::Refused("bad_data: no".into()));
+    }
+}

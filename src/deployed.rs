@@ -1,0 +1,9 @@
+//! What was deployed, read once: services from their containers' labels, files from their volumes.
+
+pub mod alertmanager;
+pub mod prometheus;
+pub mod provisioning;
+pub mod redact;
+pub mod stack;
+
+pub use stack::{Deployed, Stack};

@@ -1,0 +1,164 @@
+//! A deployed stack as proof looks at it: what was deployed, and the ways to ask it.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::OnceCell;
+
+use crate::compose::Service;
+use crate::compose::values::SECRETS_TARGET;
+use crate::docker::{self, Client, Door};
+use crate::error::{Error, Result};
+use crate::plan::Observed;
+use crate::plan::observed::{Container, State, label};
+
+use crate::clients::alertmanager::Alertmanager;
+use crate::clients::grafana::Grafana;
+use crate::clients::prometheus::Prometheus;
+use crate::deployed::redact;
+
+/// Images of these components bring `nc`, which a tunnel takes; in the order in which they are tried.
+const HELPERS: [&str; 4] = ["prometheus", "alertmanager", "blackbox-exporter", "node-exporter"];
+
+pub struct Stack {
+    pub client: Client,
+    pub name: String,
+    /// By service, without parked containers.
+    pub services: BTreeMap<String, Deployed>,
+    http: reqwest::Client,
+}
+
+/// One service that is there.
+pub struct Deployed {
+    pub container: Container,
+    /// As it was deployed, from the container's label.
+    pub service: Service,
+    door: OnceCell<Option<Door>>,
+    files: OnceCell<BTreeMap<String, Vec<u8>>>,
+}
+
+impl Deployed {
+    pub fn component(&self) -> &str {
+        self.service.extension.as_ref().map_or("", |extension| extension.component.as_str())
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.container.state == State::Running
+    }
+}
+
+impl Stack {
+    /// Errors: nothing of the stack is on the host.
+    pub fn new(client: &Client, name: &str, observed: &Observed) -> Result<Self> {
+        let services: BTreeMap<String, Deployed> = observed
+            .containers
+            .iter()
+            .filter(|container| !container.parked)
+            .map(|container| {
+                let service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
+                let deployed =
+                    Deployed { container: container.clone(), service, door: OnceCell::new(), files: OnceCell::new() };
+                (container.service.clone(), deployed)
+            })
+            .collect();
+        if services.is_empty() {
+            return Err(Error::new(format!("nothing of the stack `{name}` is deployed here"))
+                .cause(format!("looked on {}", client.engine.name))
+                .hint("`watchpost up` deploys it; is `--name` or the host right?"));
+        }
+        Ok(Self { client: client.clone(), name: name.to_owned(), services, http: crate::http::inside() })
+    }
+
+    /// The first service of a component, by name.
+    pub fn of(&self, component: &str) -> Option<(&str, &Deployed)> {
+        self.all_of(component).next()
+    }
+
+    pub fn all_of(&self, component: &str) -> impl Iterator<Item = (&str, &Deployed)> {
+        self.services
+            .iter()
+            .filter(move |(_, deployed)| deployed.component() == component)
+            .map(|(name, deployed)| (name.as_str(), deployed))
+    }
+
+    /// Running containers that may ask for us inside the stack's network, by id.
+    pub fn helpers(&self) -> Vec<String> {
+        HELPERS
+            .iter()
+            .flat_map(|component| self.all_of(component))
+            .filter(|(_, deployed)| deployed.is_running())
+            .map(|(_, deployed)| deployed.container.id.clone())
+            .collect()
+    }
+
+    /// The way to a service's own port, the one that its probe asks; `None` when it does not run or has none.
+    pub async fn door(&self, service: &str) -> Option<&Door> {
+        let deployed = self.services.get(service).filter(|deployed| deployed.is_running())?;
+        let probe = deployed.service.extension.as_ref()?.probe.as_ref()?;
+        let door = deployed.door.get_or_init(async || {
+            Some(Door::new(&self.client, &self.http, &deployed.container, probe.port, &self.helpers()))
+        });
+        door.await.as_ref()
+    }
+
+    /// The files that a service has now, by path below `/etc/watchpost/current`. Empty when it has none.
+    pub async fn files(&self, service: &str) -> &BTreeMap<String, Vec<u8>> {
+        static NONE: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let Some(deployed) = self.services.get(service) else { return &NONE };
+        let hash = deployed.container.label(label::FILES);
+        if hash.is_empty() {
+            return &NONE;
+        }
+        let read = async || {
+            let path = format!("/etc/watchpost/{hash}");
+            docker::download(&self.client, &deployed.container.id, &path).await.unwrap_or_default()
+        };
+        deployed.files.get_or_init(read).await
+    }
+
+    /// The last lines of a service's log, without the values of its secrets.
+    pub async fn log(&self, service: &str) -> Vec<String> {
+        let Some(deployed) = self.services.get(service) else { return Vec::new() };
+        let lines = docker::last_lines(&self.client, &deployed.container.id);
+        let (lines, secrets) = tokio::join!(lines, self.secrets(service));
+        lines.iter().map(|line| redact::shown(line, &secrets)).collect()
+    }
+
+    /// The secrets that a service reads, and their parts: none may be in what is shown.
+    pub async fn secrets(&self, service: &str) -> Vec<String> {
+        let Some(deployed) = self.services.get(service) else { return Vec::new() };
+        let mut values = Vec::new();
+        for name in &deployed.service.secrets {
+            let path = format!("{SECRETS_TARGET}/{name}");
+            if let Some(secret) = docker::read_secret(&self.client, &deployed.container.id, &path).await {
+                values.extend(redact::parts(secret.expose()));
+            }
+        }
+        values
+    }
+
+    /// `docker`, with the host when it is not the local one: for commands that mend.
+    pub fn docker(&self) -> String {
+        let engine = &self.client.engine;
+        if engine.local { "docker".into() } else { format!("docker --host {}", engine.name) }
+    }
+
+    pub async fn prometheus(&self) -> Option<Prometheus<'_>> {
+        let (name, _) = self.of("prometheus")?;
+        Some(Prometheus::new(self.door(name).await?))
+    }
+
+    pub async fn alertmanager(&self) -> Option<Alertmanager<'_>> {
+        let (name, _) = self.of("alertmanager")?;
+        Some(Alertmanager::new(self.door(name).await?))
+    }
+
+    /// Grafana with its administrator's login, read from the service's own secret.
+    pub async fn grafana(&self) -> Option<Grafana<'_>> {
+        let (name, deployed) = self.of("grafana")?;
+        let environment = &deployed.service.environment;
+        let user = environment.get("GF_SECURITY_ADMIN_USER").map_or("admin", String::as_str);
+        let path = environment.get("GF_SECURITY_ADMIN_PASSWORD__FILE")?;
+        let password = docker::read_secret(&self.client, &deployed.container.id, path).await;
+        Some(Grafana::new(self.door(name).await?, user, password))
+    }
+}

@@ -1,0 +1,343 @@
+//! All that the checks look at, asked once and side by side.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::clients::api::json;
+use crate::clients::exposition::Exposition;
+use crate::clients::prometheus::Prometheus;
+use crate::compose::Service;
+use crate::deployed::stack::Stack;
+use crate::docker::{self, Client, Details, Host, Request};
+use crate::plan::Observed;
+use crate::plan::observed::{Engine, State};
+use crate::promql::quoted;
+use crate::render::Bundle;
+use crate::time::now;
+use crate::units::parse_duration;
+use crate::yaml;
+
+/// What could be asked, or why not.
+pub type Asked<T> = Result<T, String>;
+
+pub struct Seen<'a> {
+    /// Of the stack.
+    pub name: &'a str,
+    pub engine: &'a Engine,
+    pub host: Asked<Host>,
+    /// Do mounts of `/` reach into containers? `None` when that cannot be seen from here.
+    pub root_shared: Option<bool>,
+    pub catalog: &'a Catalog,
+    /// What the spec renders to, where there is a spec.
+    pub bundle: Option<&'a Bundle>,
+    pub observed: &'a Observed,
+    pub services: Vec<Deployed>,
+    pub prometheus: Asked<PrometheusSeen>,
+    pub alertmanager: Asked<AlertmanagerSeen>,
+    pub grafana: Asked<GrafanaSeen>,
+}
+
+/// A service that is on the host.
+pub struct Deployed {
+    pub name: String,
+    /// Of the container.
+    pub container: String,
+    pub component: String,
+    pub state: State,
+    /// As it was deployed.
+    pub service: Service,
+    pub image: String,
+    pub image_id: String,
+    /// The id that the image's tag names on the host now.
+    pub tag_now: Option<String>,
+    pub details: Details,
+}
+
+/// A clock beside ours, both in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clock {
+    pub theirs: f64,
+    pub ours: f64,
+    /// Half the time that asking took.
+    pub uncertain: f64,
+}
+
+pub struct PrometheusSeen {
+    pub service: String,
+    pub metrics: Asked<Exposition>,
+    /// The configuration in force, and the deployed file.
+    pub in_force: Asked<Value>,
+    pub deployed: Asked<Value>,
+    pub flags: BTreeMap<String, String>,
+    pub clock: Option<Clock>,
+    /// Samples taken in a second.
+    pub rate: Option<f64>,
+    /// Bytes that are free, by mount point; why not when node-exporter does not tell.
+    pub free: Asked<BTreeMap<String, f64>>,
+}
+
+pub struct AlertmanagerSeen {
+    pub service: String,
+    pub metrics: Asked<Exposition>,
+    pub in_force: Asked<Value>,
+    pub deployed: Asked<Value>,
+}
+
+pub struct GrafanaSeen {
+    pub service: String,
+    /// The administrator's name and the file of the password inside the container.
+    pub user: String,
+    pub password_file: String,
+    /// Data sources (name, uid, provisioned), asked as the administrator; a status when it was refused.
+    pub sources: Result<Vec<Source>, Refused>,
+    /// Data sources that we provision: (name, uid).
+    pub provisioned: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The password is not the one that Grafana has.
+    Login,
+    /// In words.
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Source {
+    pub name: String,
+    pub uid: String,
+    #[serde(default, rename = "readOnly")]
+    pub read_only: bool,
+}
+
+/// Looks at everything, and changes nothing. Nothing that does not answer is an error here.
+pub async fn look<'a>(
+    client: &'a Client,
+    name: &'a str,
+    observed: &'a Observed,
+    catalog: &'a Catalog,
+    bundle: Option<&'a Bundle>,
+) -> Seen<'a> {
+    let stack = Stack::new(client, name, observed).ok();
+    let (host, services, prometheus, alertmanager, grafana) = tokio::join!(
+        docker::host(client),
+        deployed(client, stack.as_ref()),
+        async { prometheus(there(stack.as_ref(), "prometheus")?).await },
+        async { alertmanager(there(stack.as_ref(), "alertmanager")?).await },
+        async { grafana(there(stack.as_ref(), "grafana")?).await },
+    );
+    Seen {
+        name,
+        engine: &client.engine,
+        host: host.map_err(|error| error.to_string()),
+        root_shared: docker::root_is_shared(client),
+        catalog,
+        bundle,
+        observed,
+        services,
+        prometheus,
+        alertmanager,
+        grafana,
+    }
+}
+
+/// The stack and the component's service, when it runs.
+fn there<'a>(stack: Option<&'a Stack>, component: &str) -> Asked<(&'a Stack, &'a str)> {
+    let stack = stack.ok_or("nothing of the stack is deployed")?;
+    let (name, deployed) = stack.of(component).ok_or_else(|| format!("`{component}` is not in the deployed stack"))?;
+    if deployed.is_running() { Ok((stack, name)) } else { Err(format!("`{name}` does not run")) }
+}
+
+async fn deployed(client: &Client, stack: Option<&Stack>) -> Vec<Deployed> {
+    let Some(stack) = stack else { return Vec::new() };
+    let ids: Vec<&str> = stack.services.values().map(|deployed| deployed.container.id.as_str()).collect();
+    // Where the tag went on to another image, Docker lists the container by its image's id.
+    let images: Vec<&str> = stack.services.values().map(|deployed| deployed.service.image.as_str()).collect();
+    let (details, tags) = tokio::join!(docker::details(client, &ids), docker::image_ids(client, &images));
+    let one = |(name, deployed): (&String, &crate::deployed::stack::Deployed)| Deployed {
+        name: name.clone(),
+        container: deployed.container.name.clone(),
+        component: deployed.component().to_owned(),
+        state: deployed.container.state,
+        service: deployed.service.clone(),
+        image: deployed.service.image.clone(),
+        image_id: deployed.container.image_id.clone(),
+        tag_now: tags.get(&deployed.service.image).cloned(),
+        details: details.get(&deployed.container.id).cloned().unwrap_or_default(),
+    };
+    stack.services.iter().map(one).collect()
+}
+
+/// A file of a service as JSON.
+async fn file(stack: &Stack, service: &str, path: &str) -> Asked<Value> {
+    let content = stack.files(service).await.get(path).ok_or_else(|| format!("`{path}` cannot be read"))?;
+    let text = std::str::from_utf8(content).map_err(|error| format!("`{path}` is no text: {error}"))?;
+    yaml::parse(path, text).map(|node| node.to_json()).map_err(|error| error.to_string())
+}
+
+/// What a service says of itself.
+async fn metrics(stack: &Stack, service: &str) -> Asked<Exposition> {
+    let door = stack.door(service).await.ok_or("it cannot be asked from here")?;
+    let answer = door.ask(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
+    if answer.is_good() {
+        Ok(Exposition::read(&answer.body))
+    } else {
+        Err(format!("`/metrics` answers {}", answer.status))
+    }
+}
+
+async fn prometheus((stack, service): (&Stack, &str)) -> Asked<PrometheusSeen> {
+    let asked = stack.prometheus().await.ok_or("it cannot be asked from here")?;
+    let (metrics, in_force, flags, deployed) = tokio::join!(
+        metrics(stack, service),
+        async {
+            let text = asked.config().await.map_err(|refusal| refusal.to_string())?;
+            yaml::parse("prometheus.yml", &text).map(|node| node.to_json()).map_err(|error| error.to_string())
+        },
+        asked.flags(),
+        file(stack, service, "prometheus.yml"),
+    );
+    // The clock is asked on a way that is known by now, so that finding it does not count.
+    let clock = clock(&asked).await;
+    let window = window(&metrics, &deployed, clock);
+    let (rate, free) = tokio::join!(rate(&asked, service, window), async {
+        let (node, _) = stack.of("node-exporter").ok_or("node-exporter, which would tell, is not in the stack")?;
+        free(&asked, deployed.as_ref().map_err(Clone::clone)?, node).await
+    });
+    Ok(PrometheusSeen {
+        service: service.to_owned(),
+        metrics,
+        in_force,
+        deployed,
+        flags: flags.unwrap_or_default(),
+        clock,
+        rate,
+        free,
+    })
+}
+
+async fn clock(prometheus: &Prometheus<'_>) -> Option<Clock> {
+    let before = now();
+    let theirs = prometheus.value("time()").await.ok()??;
+    let after = now();
+    Some(Clock { theirs, ours: f64::midpoint(before, after), uncertain: (after - before) / 2.0 })
+}
+
+/// The last seconds that are sure to be full of scrapes: five minutes, or less after a start. `None` when there were
+/// too few scrapes yet.
+fn window(metrics: &Asked<Exposition>, deployed: &Asked<Value>, clock: Option<Clock>) -> Option<u64> {
+    let started = metrics.as_ref().ok()?.value("process_start_time_seconds")?;
+    let interval = deployed.as_ref().ok().and_then(|config| config["global"]["scrape_interval"].as_str());
+    let interval = interval.and_then(parse_duration).unwrap_or(60.0);
+    let window = (clock?.theirs - started - 2.0 * interval).min(300.0);
+    (window >= 2.0 * interval && window >= 1.0).then_some(window as u64)
+}
+
+/// Samples a second over the window; a longer one than there is data would make less of it.
+async fn rate(prometheus: &Prometheus<'_>, service: &str, window: Option<u64>) -> Option<f64> {
+    let window = window?;
+    let instance = quoted(service);
+    let expr = format!("sum(rate(prometheus_tsdb_head_samples_appended_total{{instance={instance}}}[{window}s]))");
+    prometheus.value(&expr).await.ok()?
+}
+
+async fn free(prometheus: &Prometheus<'_>, config: &Value, node: &str) -> Asked<BTreeMap<String, f64>> {
+    let instance = instance(config, node).ok_or_else(|| format!("Prometheus does not scrape `{node}`"))?;
+    let expr = format!("node_filesystem_avail_bytes{{instance={}}}", quoted(instance));
+    let found = prometheus.query(&expr).await.map_err(|refusal| refusal.to_string())?;
+    if found.is_empty() {
+        return Err(format!("Prometheus has no disk sizes from `{node}` yet"));
+    }
+    Ok(found.into_iter().filter_map(|mut one| Some((one.labels.remove("mountpoint")?, one.value))).collect())
+}
+
+/// The label `instance` that a service's target has in a Prometheus configuration.
+fn instance<'a>(config: &'a Value, service: &str) -> Option<&'a str> {
+    let configs = config["scrape_configs"].as_array()?;
+    let groups = configs.iter().filter_map(|config| config["static_configs"].as_array()).flatten();
+    groups.into_iter().find_map(|group| {
+        let target = group["targets"].as_array()?.iter().filter_map(Value::as_str);
+        let target = target.into_iter().find(|target| target.split(':').next() == Some(service))?;
+        Some(group["labels"]["instance"].as_str().unwrap_or(target))
+    })
+}
+
+async fn alertmanager((stack, service): (&Stack, &str)) -> Asked<AlertmanagerSeen> {
+    let asked = stack.alertmanager().await.ok_or("it cannot be asked from here")?;
+    let (metrics, in_force, deployed) =
+        tokio::join!(metrics(stack, service), asked.config(), file(stack, service, "alertmanager.yml"));
+    let in_force = in_force.map_err(|refusal| refusal.to_string());
+    Ok(AlertmanagerSeen { service: service.to_owned(), metrics, in_force, deployed })
+}
+
+async fn grafana((stack, service): (&Stack, &str)) -> Asked<GrafanaSeen> {
+    let environment = &stack.services[service].service.environment;
+    let setting = |name: &str| environment.get(name).cloned();
+    let user = setting("GF_SECURITY_ADMIN_USER").unwrap_or_else(|| "admin".into());
+    let password_file = setting("GF_SECURITY_ADMIN_PASSWORD__FILE").ok_or("its password is not of our making")?;
+    let (asked, provisioned) =
+        tokio::join!(stack.grafana(), file(stack, service, "provisioning/datasources/watchpost.yml"));
+    let asked = asked.ok_or("it cannot be asked from here")?;
+    Ok(GrafanaSeen {
+        service: service.to_owned(),
+        user,
+        password_file,
+        // One question is login and list in one: five failed logins lock the account.
+        sources: sources(&asked).await,
+        provisioned: provisioned.map(|file| declared(&file)).unwrap_or_default(),
+    })
+}
+
+async fn sources(grafana: &crate::clients::grafana::Grafana<'_>) -> Result<Vec<Source>, Refused> {
+    let other = |refusal: crate::clients::api::Refusal| Refused::Other(refusal.to_string());
+    if !grafana.has_login() {
+        return Err(Refused::Other("its password cannot be read from the container".into()));
+    }
+    let answer = grafana.ask(Request::get("/api/datasources")).await.map_err(other)?;
+    match answer.status {
+        200 => json(&answer.body).map_err(other),
+        401 => Err(Refused::Login),
+        status => Err(Refused::Other(format!("it answers {status}"))),
+    }
+}
+
+fn declared(file: &Value) -> Vec<(String, String)> {
+    let sources = file["datasources"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let pair = |source: &Value| Some((source["name"].as_str()?.to_owned(), source["uid"].as_str()?.to_owned()));
+    sources.iter().filter_map(pair).collect()
+}
+
+impl Seen<'_> {
+    pub fn service(&self, name: &str) -> Option<&Deployed> {
+        self.services.iter().find(|deployed| deployed.name == name)
+    }
+
+    /// What the spec wants or, without one, what is deployed: services by name.
+    pub fn wanted(&self) -> Vec<(&str, &Service)> {
+        match self.bundle {
+            Some(bundle) => bundle.compose.services.iter().map(|(name, service)| (name.as_str(), service)).collect(),
+            None => self.services.iter().map(|deployed| (deployed.name.as_str(), &deployed.service)).collect(),
+        }
+    }
+}
+
+impl Clock {
+    /// The clock of the Docker host.
+    pub fn of(host: &Host) -> Option<Self> {
+        let ours = host.asked_at?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64();
+        Some(Self {
+            theirs: crate::time::parse(&host.system_time)?,
+            ours,
+            uncertain: host.round_trip.as_secs_f64() / 2.0,
+        })
+    }
+
+    /// Seconds that it is ahead of ours; 0 where that may come from the asking alone.
+    pub fn ahead(&self) -> f64 {
+        let skew = self.theirs - self.ours;
+        if skew.abs() <= self.uncertain { 0.0 } else { skew - self.uncertain.copysign(skew) }
+    }
+}

@@ -1,0 +1,185 @@
+//! When alerts fired, and when a rule would have.
+
+use std::collections::BTreeMap;
+
+use crate::clients::api::Refusal;
+use crate::clients::prometheus::{Prometheus, Series};
+
+/// Prometheus yields no more points than this of a series in one answer.
+const POINTS: f64 = 10_000.0;
+/// No more points than this are looked at in all; beyond, they lie further apart.
+const MOST: f64 = 40_000.0;
+/// Prometheus looks back so far for a sample, in seconds: fired alerts are looked for no more coarsely.
+const LOOKBACK: f64 = 300.0;
+
+/// One time that one set of labels fired. Times are seconds since the epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Firing {
+    pub labels: BTreeMap<String, String>,
+    /// The expression held since then.
+    pub active: f64,
+    pub began: f64,
+    /// `None`: it still fires at the end of what was looked at.
+    pub ended: Option<f64>,
+}
+
+/// What a rule would have done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Simulation {
+    /// By time.
+    pub firings: Vec<Firing>,
+    /// Times that the expression held, and not long enough.
+    pub near: usize,
+    /// Seconds between two looks.
+    pub step: f64,
+}
+
+/// A rule as it is simulated; all in seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    pub expr: String,
+    pub wait: f64,
+    pub keep: f64,
+    pub interval: f64,
+}
+
+/// Evaluates the expression over the past, as Prometheus would have.
+///
+/// Errors: Prometheus's own words for an expression that it does not take.
+pub async fn simulate(
+    prometheus: &Prometheus<'_>,
+    subject: &Subject,
+    start: f64,
+    end: f64,
+) -> Result<Simulation, Refusal> {
+    let step = step(subject.interval, end - start);
+    let end = (end / step).floor() * step;
+    let mut all: BTreeMap<Vec<(String, String)>, Series> = BTreeMap::new();
+    let mut from = (start / step).ceil() * step;
+    while from <= end {
+        let to = (from + step * POINTS).min(end);
+        for mut series in prometheus.range(&subject.expr, from, to, step).await? {
+            series.labels.remove("__name__");
+            let key = series.labels.clone().into_iter().collect();
+            match all.get_mut(&key) {
+                Some(known) => known.points.extend(series.points),
+                None => drop(all.insert(key, series)),
+            }
+        }
+        from = to + step;
+    }
+    let series: Vec<Series> = all.into_values().collect();
+    Ok(replay(&series, subject, step, end))
+}
+
+/// Whole seconds, so that what Prometheus is asked for falls on them.
+fn step(interval: f64, span: f64) -> f64 {
+    interval.max((span / MOST).ceil()).max(1.0)
+}
+
+fn replay(series: &[Series], subject: &Subject, step: f64, end: f64) -> Simulation {
+    let mut simulation = Simulation { step, ..Simulation::default() };
+    for one in series {
+        let mut firing: Option<Firing> = None;
+        for (first, last) in runs(&one.points, step) {
+            // While it is kept firing, it goes on without waiting anew.
+            if let Some(kept) = firing.take_if(|kept| kept.ended.is_some_and(|ended| first <= ended)) {
+                let ended = over(last, subject.keep, step, end);
+                firing = Some(Firing { ended, ..kept });
+                continue;
+            }
+            simulation.firings.extend(firing.take());
+            // The first look at which it has held for long enough.
+            let began = first + (subject.wait / step).ceil() * step;
+            if began > last + step / 2.0 {
+                simulation.near += 1;
+                continue;
+            }
+            let ended = over(last, subject.keep, step, end);
+            firing = Some(Firing { labels: one.labels.clone(), active: first, began, ended });
+        }
+        simulation.firings.extend(firing);
+    }
+    simulation.firings.sort_by(|a, b| a.began.total_cmp(&b.began));
+    simulation
+}
+
+/// It is over at the first look at which it does not hold; `None` when that lies behind the end.
+fn over(last: f64, keep: f64, step: f64, end: f64) -> Option<f64> {
+    let over = last + step + keep;
+    (over <= end + step / 2.0).then_some(over)
+}
+
+/// From when to when points follow each other without a gap.
+fn runs(points: &[(f64, f64)], step: f64) -> Vec<(f64, f64)> {
+    let mut runs: Vec<(f64, f64)> = Vec::new();
+    for (at, _) in points {
+        match runs.last_mut() {
+            Some((_, last)) if at - *last <= step * 1.5 => *last = *at,
+            _ => runs.push((*at, *at)),
+        }
+    }
+    runs
+}
+
+/// When each alert fired last within `window` seconds before now, by its name; `None`: within it, and not known when.
+pub async fn last_fired(prometheus: &Prometheus<'_>, window: f64) -> Result<BTreeMap<String, Option<f64>>, Refusal> {
+    let seconds = window.ceil();
+    let fired = format!("count by (alertname) (count_over_time(ALERTS{{alertstate=\"firing\"}}[{seconds}s]))");
+    let step = (window / 2000.0).ceil().clamp(1.0, LOOKBACK);
+    let when =
+        format!("max by (alertname) (max_over_time(timestamp(ALERTS{{alertstate=\"firing\"}})[{seconds}s:{step}s]))");
+    let (fired, when) = tokio::join!(prometheus.query(&fired), prometheus.query(&when));
+    let name = |labels: &BTreeMap<String, String>| labels.get("alertname").cloned().unwrap_or_default();
+    let mut all: BTreeMap<String, Option<f64>> = fired?.iter().map(|sample| (name(&sample.labels), None)).collect();
+    for sample in when? {
+        all.insert(name(&sample.labels), Some(sample.value));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(points: &[f64]) -> Vec<Series> {
+        vec![Series { labels: BTreeMap::new(), points: points.iter().map(|at| (*at, 1.0)).collect() }]
+    }
+
+    fn subject(wait: f64, keep: f64) -> Subject {
+        Subject { expr: "x".into(), wait, keep, interval: 10.0 }
+    }
+
+    fn replayed(points: &[f64], wait: f64, keep: f64) -> (Vec<(f64, Option<f64>)>, usize) {
+        let simulation = replay(&series(points), &subject(wait, keep), 10.0, 200.0);
+        (simulation.firings.iter().map(|firing| (firing.began, firing.ended)).collect(), simulation.near)
+    }
+
+    #[test]
+    fn it_fires_when_it_has_held_for_long_enough_and_a_gap_starts_the_wait_anew() {
+        let points = [0.0, 10.0, 20.0, 40.0, 50.0, 60.0, 70.0, 190.0, 200.0];
+        assert_eq!(replayed(&points, 30.0, 0.0), (vec![(70.0, Some(80.0))], 2));
+        assert_eq!(replayed(&points, 0.0, 0.0), (vec![(0.0, Some(30.0)), (40.0, Some(80.0)), (190.0, None)], 0));
+        assert_eq!(replayed(&points, 15.0, 0.0), (vec![(20.0, Some(30.0)), (60.0, Some(80.0))], 1));
+    }
+
+    #[test]
+    fn kept_firing_it_outlasts_gaps() {
+        assert_eq!(replayed(&[0.0, 10.0, 40.0, 50.0], 10.0, 30.0), (vec![(10.0, Some(90.0))], 0));
+    }
+
+    #[test]
+    fn label_sets_fire_each_on_their_own() {
+        let mut two = series(&[0.0, 10.0]);
+        two.push(Series { labels: BTreeMap::from([("a".into(), "b".into())]), points: vec![(10.0, 1.0), (20.0, 1.0)] });
+        let simulation = replay(&two, &subject(10.0, 0.0), 10.0, 200.0);
+        assert_eq!(simulation.firings.iter().map(|f| f.began).collect::<Vec<_>>(), [10.0, 20.0]);
+    }
+
+    #[test]
+    fn a_long_time_is_looked_at_in_fewer_points() {
+        assert_eq!(step(15.0, 604_800.0), 16.0);
+        assert_eq!(step(15.0, 86_400.0), 15.0);
+        assert_eq!(step(1.0, 3600.0), 1.0);
+    }
+}

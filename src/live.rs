@@ -1,0 +1,248 @@
+//! A stack as it is from moment to moment: services as Docker tells of them, targets and alerts as Prometheus is asked.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt};
+use serde::Serialize;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::clients::prometheus::{Alert, Target};
+use crate::deployed::stack::Stack;
+use crate::docker::{self, Client};
+
+pub use crate::docker::ServiceStatus;
+
+/// One moment. As JSON, with the stack's name, a line of `status --watch -o json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Live {
+    pub services: Vec<ServiceStatus>,
+    /// `None`: Prometheus could not be asked.
+    pub targets: Option<Targets>,
+    /// Those that fire, without those of severity `none`, which fire all the time.
+    pub alerts: Vec<Firing>,
+    /// Who does not answer, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Targets {
+    pub up: usize,
+    /// Not scraped yet.
+    pub waiting: usize,
+    pub down: Vec<Down>,
+}
+
+impl Targets {
+    pub fn total(&self) -> usize {
+        self.up + self.waiting + self.down.len()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Down {
+    /// `node/localhost`
+    pub name: String,
+    /// In Prometheus's words.
+    pub error: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Firing {
+    pub name: String,
+    /// Empty: the alert has none.
+    pub severity: String,
+    /// What it is about: `node/localhost`, or what tells it from its like.
+    pub subject: String,
+    /// RFC 3339.
+    pub since: Option<String>,
+}
+
+/// Follows a stack.
+pub struct Watcher<'a> {
+    client: &'a Client,
+    name: &'a str,
+    changes: Option<Pin<Box<dyn Stream<Item = ()>>>>,
+    tick: Interval,
+    stack: Option<Stack>,
+    /// Is there news that was not looked at? Kept over a `next` that was given up.
+    services_changed: bool,
+    due: bool,
+    live: Live,
+    /// Of Docker and of Prometheus.
+    trouble: (Option<String>, Option<String>),
+}
+
+impl<'a> Watcher<'a> {
+    /// Prometheus is asked every `interval`; Docker tells by itself.
+    pub fn new(client: &'a Client, name: &'a str, interval: Duration) -> Self {
+        let mut tick = tokio::time::interval(interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            client,
+            name,
+            changes: Some(Box::pin(docker::changes(client, name))),
+            tick,
+            stack: None,
+            services_changed: true,
+            due: false,
+            live: Live::default(),
+            trouble: (None, None),
+        }
+    }
+
+    /// The next moment: after something happened to a container, or when the interval is over. It may be given up and
+    /// asked again.
+    pub async fn next(&mut self) -> Live {
+        loop {
+            if self.services_changed {
+                self.look().await;
+                self.services_changed = false;
+                self.due = true;
+            }
+            if self.due {
+                self.ask().await;
+                self.due = false;
+                let trouble = [&self.trouble.0, &self.trouble.1];
+                self.live.silent = trouble.into_iter().flatten().cloned().collect();
+                return self.live.clone();
+            }
+            tokio::select! {
+                change = told(&mut self.changes) => match change {
+                    Some(()) => self.services_changed = true,
+                    None => self.changes = None,
+                },
+                _ = self.tick.tick() => {
+                    self.due = true;
+                    if self.changes.is_none() {
+                        // The daemon went away; it may be back.
+                        self.changes = Some(Box::pin(docker::changes(self.client, self.name)));
+                        self.services_changed = true;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) {
+        let looked = async {
+            let observed = docker::observe(self.client, self.name, None).await?;
+            let services = docker::status(self.client, &observed).await?;
+            Ok::<_, crate::error::Error>((Stack::new(self.client, self.name, &observed).ok(), services))
+        };
+        match looked.await {
+            Ok((stack, services)) => {
+                (self.stack, self.live.services) = (stack, services);
+                self.trouble.0 = None;
+            }
+            Err(error) => self.trouble.0 = Some(format!("Docker: {error}")),
+        }
+    }
+
+    async fn ask(&mut self) {
+        let prometheus = match &self.stack {
+            Some(stack) => stack.prometheus().await,
+            None => None,
+        };
+        let Some(prometheus) = prometheus else {
+            (self.live.targets, self.live.alerts) = (None, Vec::new());
+            self.trouble.1 = self.stack.as_ref().map(|_| "Prometheus: it does not run".into());
+            return;
+        };
+        let (targets, alerts) = tokio::join!(prometheus.targets(), prometheus.alerts());
+        match (targets, alerts) {
+            (Ok(targets), Ok(alerts)) => {
+                self.live.targets = Some(summed(&targets));
+                self.live.alerts = firing(&alerts);
+                self.trouble.1 = None;
+            }
+            (Err(why), _) | (_, Err(why)) => {
+                (self.live.targets, self.live.alerts) = (None, Vec::new());
+                self.trouble.1 = Some(format!("Prometheus: {why}"));
+            }
+        }
+    }
+}
+
+/// Never, while there is nobody to tell.
+async fn told(changes: &mut Option<Pin<Box<dyn Stream<Item = ()>>>>) -> Option<()> {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn summed(all: &[Target]) -> Targets {
+    let mut targets = Targets::default();
+    for target in all {
+        match target.health.as_str() {
+            "up" => targets.up += 1,
+            "down" => targets.down.push(Down { name: target.name(), error: short(&target.last_error) }),
+            _ => targets.waiting += 1,
+        }
+    }
+    targets.down.sort_by(|a, b| a.name.cmp(&b.name));
+    targets
+}
+
+/// Without the URL, which the target's name stands for: `Get "http://...": dial tcp 172.18.0.3:9100: connect: ...`
+fn short(error: &str) -> String {
+    let error = error.strip_prefix("Get \"").and_then(|rest| rest.split_once("\": ")).map_or(error, |(_, rest)| rest);
+    error.lines().next().unwrap_or_default().to_owned()
+}
+
+fn firing(alerts: &[Alert]) -> Vec<Firing> {
+    let of = |alert: &Alert, name: &str| alert.labels.get(name).cloned().unwrap_or_default();
+    let one = |alert: &Alert| Firing {
+        name: of(alert, "alertname"),
+        severity: of(alert, "severity"),
+        subject: subject(alert),
+        since: alert.active_at.clone(),
+    };
+    let news = |alert: &&Alert| alert.state == "firing" && of(alert, "severity") != "none";
+    let mut firing: Vec<Firing> = alerts.iter().filter(news).map(one).collect();
+    let rank = |firing: &Firing| ["critical", "warning", "info"].iter().position(|name| *name == firing.severity);
+    firing
+        .sort_by(|a, b| (rank(a).unwrap_or(3), &a.name, &a.subject).cmp(&(rank(b).unwrap_or(3), &b.name, &b.subject)));
+    firing
+}
+
+/// Its job and instance; where it has more labels, those as well.
+fn subject(alert: &Alert) -> String {
+    let plain = ["alertname", "severity", "job", "instance"];
+    let label = |name: &str| alert.labels.get(name).map(String::as_str);
+    let target: Vec<&str> = [label("job"), label("instance")].into_iter().flatten().collect();
+    let more = alert.labels.iter().filter(|(name, _)| !plain.contains(&name.as_str()));
+    let more = more.map(|(name, value)| format!("{name}={value}"));
+    std::iter::once(target.join("/")).chain(more).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_without_the_url_that_the_target_stands_for() {
+        let error = "Get \"http://node-exporter:9100/metrics\": dial tcp 172.18.0.3:9100: connect: connection refused";
+        assert_eq!(short(error), "dial tcp 172.18.0.3:9100: connect: connection refused");
+        assert_eq!(short("server returned HTTP status 401"), "server returned HTTP status 401");
+    }
+
+    #[test]
+    fn what_always_fires_is_no_news_and_the_worst_comes_first() {
+        let alert = |name: &str, severity: &str, state: &str| -> Alert {
+            let labels =
+                serde_json::json!({"alertname": name, "severity": severity, "job": "j", "instance": "i", "disk": "a"});
+            serde_json::from_value(serde_json::json!({"labels": labels, "state": state})).expect("an alert")
+        };
+        let all = [
+            alert("Watchdog", "none", "firing"),
+            alert("Slow", "warning", "firing"),
+            alert("Down", "critical", "firing"),
+            alert("Soon", "critical", "pending"),
+        ];
+        let names: Vec<String> = firing(&all).into_iter().map(|one| format!("{} {}", one.name, one.subject)).collect();
+        assert_eq!(names, ["Down j/i disk=a", "Slow j/i disk=a"]);
+    }
+}

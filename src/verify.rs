@@ -1,0 +1,84 @@
+//! The end-to-end proof of a deployed stack: containers, targets, rules, alerting, delivery, dashboards.
+//!
+//! It changes nothing on the host, but for the test alerts that `Options::deliver` asks for.
+
+pub mod absence;
+pub mod facts;
+mod known_metrics;
+pub mod links;
+pub mod report;
+mod series;
+mod settle;
+
+use std::time::{Duration, Instant};
+
+pub use facts::Facts;
+pub use report::{Checked, Finding, Link, Report, Verdict};
+
+use links::{alerting, containers, dashboards, delivery, rules, targets};
+
+use crate::catalog::Catalog;
+use crate::deployed::Stack;
+use crate::event::{Event, Sink};
+use crate::render::Bundle;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub links: Vec<Link>,
+    /// Send a test alert to each receiver.
+    pub deliver: bool,
+    /// At most this long for first scrapes and evaluations.
+    pub patience: Duration,
+}
+
+/// Looks at every link that is asked for; one that rests on a broken one says so.
+pub async fn prove(
+    stack: &Stack,
+    catalog: &Catalog,
+    bundle: Option<&Bundle>,
+    options: &Options,
+    sink: Sink<'_>,
+) -> Report {
+    let began = Instant::now();
+    let wanted = |link| options.links.contains(&link);
+    settle::settle(stack, options.patience, sink).await;
+    let mut facts = Facts::gather(stack, catalog, bundle).await;
+    let (containers, targets) = tokio::join!(containers::check(stack, &facts), targets::check(stack, &facts));
+    let targets = targets::follow(targets, &containers, &facts);
+    facts.down = targets::down(&targets, &facts);
+    let rest = tokio::join!(
+        when(wanted(Link::Containers), sink, async { containers.with(containers::memory(stack).await) }),
+        when(wanted(Link::Targets), sink, async { targets }),
+        when(wanted(Link::Rules), sink, rules::check(stack, &facts)),
+        when(wanted(Link::Alerting), sink, alerting::check(stack, &facts)),
+        when(wanted(Link::Delivery), sink, deliver(stack, options, sink)),
+        when(wanted(Link::Dashboards), sink, dashboards::check(stack, &facts)),
+    );
+    let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
+    Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed())
+}
+
+async fn when(wanted: bool, sink: Sink<'_>, check: impl Future<Output = Checked>) -> Option<Checked> {
+    if !wanted {
+        return None;
+    }
+    let checked = check.await;
+    tell(&checked, sink);
+    Some(checked)
+}
+
+fn tell(checked: &Checked, sink: Sink<'_>) {
+    let broken = checked.broken().count();
+    sink(Event::LinkChecked { link: checked.link.name().into(), broken });
+}
+
+async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
+    if options.deliver {
+        return delivery::check(stack, sink).await;
+    }
+    if stack.of("alertmanager").is_none() {
+        return Checked::not_checked(Link::Delivery, "this stack has no Alertmanager", None);
+    }
+    let how = "watchpost alerts test, or watchpost verify --deliver";
+    Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how.into()))
+}

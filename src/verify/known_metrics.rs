@@ -1,0 +1,78 @@
+//! What the catalog knows of metrics: which component brings them, with which labels, and which come only sometimes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex_lite::Regex;
+
+use crate::catalog::Catalog;
+use crate::clients::exposition::Exposition;
+
+/// What the catalog knows of metrics.
+#[derive(Debug, Default)]
+pub struct Knowledge {
+    /// By the metrics of the recorded samples.
+    metrics: BTreeMap<String, Known>,
+    /// Metrics that are there only sometimes, and why, from the manifests.
+    sometimes: Vec<(Regex, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    job: String,
+    labels: BTreeSet<String>,
+}
+
+impl Knowledge {
+    pub fn of(catalog: &Catalog) -> Self {
+        let mut knowledge = Self::default();
+        for component in catalog.components.values() {
+            for absent in &component.manifest.sometimes {
+                // Lint has refused patterns that do not compile.
+                if let Ok(pattern) = Regex::new(&format!("^(?:{})$", absent.metrics)) {
+                    knowledge.sometimes.push((pattern, absent.why.clone()));
+                }
+            }
+            let Some(scrape) = &component.manifest.scrape else { continue };
+            let sample = component.files.get("metrics.prom").and_then(|file| file.text().ok()).unwrap_or_default();
+            for sample in Exposition::read(sample).samples() {
+                let known = knowledge.metrics.entry(sample.name.clone()).or_default();
+                if known.job.is_empty() {
+                    known.job.clone_from(&scrape.job);
+                }
+                known.labels.extend(sample.labels.keys().cloned());
+            }
+        }
+        knowledge
+    }
+
+    /// Does any component bring this metric?
+    pub fn knows(&self, metric: &str) -> bool {
+        self.metrics.contains_key(metric) || self.sometimes.iter().any(|(pattern, _)| pattern.is_match(metric))
+    }
+
+    pub fn job(&self, metric: &str) -> Option<&str> {
+        self.metrics.get(metric).map(|known| known.job.as_str())
+    }
+
+    /// Is the label one that the metric has had somewhere?
+    pub fn has_label(&self, metric: &str, label: &str) -> bool {
+        self.metrics.get(metric).is_some_and(|known| known.labels.contains(label))
+    }
+
+    pub fn reason(&self, metric: &str) -> Option<&str> {
+        self.sometimes.iter().find(|(pattern, _)| pattern.is_match(metric)).map(|(_, why)| why.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ships_is_known() {
+        let knowledge = Knowledge::of(&Catalog::embedded().expect("the catalog"));
+        assert_eq!(knowledge.job("node_load1"), Some("node"));
+        assert!(knowledge.has_label("node_cpu_seconds_total", "mode"));
+        assert!(!knowledge.knows("no_such_metric"));
+    }
+}

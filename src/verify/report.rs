@@ -1,0 +1,306 @@
+//! What a proof found, link by link.
+//!
+//! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
+
+pub mod junit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// The JSON schema of a report.
+pub const SCHEMA: &str = include_str!("../../docs/proof.schema.json");
+
+/// The links of the chain, in the order in which each rests on those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Link {
+    /// What runs is what was deployed, and runs well.
+    Containers,
+    /// Every target is scraped.
+    Targets,
+    /// Every rule is loaded, evaluates, and has what it asks for.
+    Rules,
+    /// Alerts get to Alertmanager, and it has somewhere to send them.
+    Alerting,
+    /// A message gets to each receiver.
+    Delivery,
+    /// Every panel shows something.
+    Dashboards,
+}
+
+impl Link {
+    pub const ALL: [Link; 6] =
+        [Self::Containers, Self::Targets, Self::Rules, Self::Alerting, Self::Delivery, Self::Dashboards];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Containers => "containers",
+            Self::Targets => "targets",
+            Self::Rules => "rules",
+            Self::Alerting => "alerting",
+            Self::Delivery => "delivery",
+            Self::Dashboards => "dashboards",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Ok,
+    /// Worth knowing, and no break: an alert that cannot fire because this host has nothing of the kind.
+    Note,
+    NotChecked,
+    Broken,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// Unique in the report, and the same from run to run: `target:node/localhost`.
+    pub id: String,
+    /// As people call it: `node/localhost`.
+    pub subject: String,
+    pub verdict: Verdict,
+    /// What is the case, in a few words; empty when all is well and nothing more is to be said.
+    pub what: String,
+    /// Why, where that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+    /// The command or setting that mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+    /// The id of another finding that this one follows from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+impl Finding {
+    fn new(verdict: Verdict, id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
+        let (id, subject, what) = (plain(id.into()), plain(subject.into()), plain(what.into()));
+        Self { id, subject, verdict, what, why: Vec::new(), mend: None, because: None }
+    }
+
+    pub fn ok(id: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self::new(Verdict::Ok, id, subject, "")
+    }
+
+    pub fn note(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Verdict::Note, id, subject, what)
+    }
+
+    pub fn broken(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Verdict::Broken, id, subject, what)
+    }
+
+    pub fn not_checked(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Verdict::NotChecked, id, subject, what)
+    }
+
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why.push(plain(why.into()));
+        self
+    }
+
+    pub fn mend(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(plain(mend.into()));
+        self
+    }
+
+    pub fn because(mut self, id: Option<String>) -> Self {
+        self.because = id.or(self.because);
+        self
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.verdict == Verdict::Broken
+    }
+}
+
+/// Names and words may come from anywhere: none of their control characters reaches a terminal.
+fn plain(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
+}
+
+/// How many of something were looked at: `96 rules`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Singular: `rule`, `query`.
+    pub what: String,
+    pub number: usize,
+}
+
+/// One link, with all that was looked at.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checked {
+    pub link: Link,
+    pub verdict: Verdict,
+    pub counts: Vec<Count>,
+    /// Said beside the sign when the link holds: `critical → oncall`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// The verdict is that of the worst finding; notes alone leave it `Ok`.
+    pub fn new(link: Link, counts: &[(&str, usize)], findings: Vec<Finding>) -> Self {
+        let verdict = worst(&findings);
+        let counts = counts.iter().map(|(what, number)| Count { what: (*what).to_owned(), number: *number }).collect();
+        Self { link, verdict, counts, remarks: Vec::new(), findings }
+    }
+
+    /// A link that was not looked at, and why; `how` is the command that does it.
+    pub fn not_checked(link: Link, why: impl Into<String>, how: Option<String>) -> Self {
+        let mut finding = Finding::not_checked(format!("link:{}", link.name()), link.name(), why);
+        finding.mend = how;
+        Self::new(link, &[], vec![finding])
+    }
+
+    pub fn with(mut self, more: Vec<Finding>) -> Self {
+        self.findings.extend(more);
+        self.verdict = worst(&self.findings);
+        self
+    }
+
+    pub fn remark(mut self, remark: impl Into<String>) -> Self {
+        self.remarks.push(remark.into());
+        self
+    }
+
+    pub fn broken(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.is_broken())
+    }
+}
+
+fn worst(findings: &[Finding]) -> Verdict {
+    let is = |verdict| move |finding: &Finding| finding.verdict == verdict;
+    if findings.iter().any(is(Verdict::Broken)) {
+        Verdict::Broken
+    } else if !findings.is_empty() && findings.iter().all(is(Verdict::NotChecked)) {
+        Verdict::NotChecked
+    } else {
+        Verdict::Ok
+    }
+}
+
+/// The whole proof.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub stack: String,
+    /// `local Docker`, or the host's address.
+    pub host: String,
+    pub verdict: Verdict,
+    /// Links that are broken.
+    pub broken_links: usize,
+    /// Broken findings that follow from no other.
+    pub causes: usize,
+    pub took_seconds: f64,
+    pub links: Vec<Checked>,
+}
+
+impl Report {
+    pub fn new(stack: &str, host: &str, mut links: Vec<Checked>, took: Duration) -> Self {
+        links.sort_by_key(|checked| checked.link);
+        number_ids(&mut links);
+        let broken = |checked: &&Checked| checked.verdict == Verdict::Broken;
+        let broken_links = links.iter().filter(broken).count();
+        let ids: BTreeSet<&str> = links.iter().flat_map(|checked| &checked.findings).map(|f| f.id.as_str()).collect();
+        // A cause that was not asked for counts once, by its name.
+        let outside = links.iter().flat_map(Checked::broken).filter_map(|finding| finding.because.as_deref());
+        let outside: BTreeSet<&str> = outside.filter(|id| !ids.contains(id)).collect();
+        let own = links.iter().flat_map(Checked::broken).filter(|finding| finding.because.is_none()).count();
+        let causes = own + outside.len();
+        let nothing = links.iter().all(|checked| checked.verdict == Verdict::NotChecked);
+        let verdict = match (broken_links, nothing) {
+            (0, true) => Verdict::NotChecked,
+            (0, false) => Verdict::Ok,
+            _ => Verdict::Broken,
+        };
+        Self {
+            stack: stack.to_owned(),
+            host: host.to_owned(),
+            verdict,
+            broken_links,
+            causes,
+            took_seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
+            links,
+        }
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.verdict == Verdict::Broken
+    }
+
+    /// The finding with this id.
+    pub fn finding(&self, id: &str) -> Option<&Finding> {
+        self.links.iter().flat_map(|checked| &checked.findings).find(|finding| finding.id == id)
+    }
+}
+
+/// Ids are unique: the second of one id ends with `#2`. Targets may share job and instance, rules their names.
+fn number_ids(links: &mut [Checked]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in links.iter_mut().flat_map(|checked| &mut checked.findings) {
+        let count = seen.entry(finding.id.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            finding.id = format!("{}#{count}", finding.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_leave_a_link_whole_and_causes_are_counted_once() {
+        let targets = Checked::new(
+            Link::Targets,
+            &[("target", 2)],
+            vec![Finding::ok("target:a", "a"), Finding::broken("target:b", "b", "refused")],
+        );
+        let rules = Checked::new(Link::Rules, &[], vec![Finding::note("rule:x", "x", "can never fire")]);
+        let boards = Checked::new(
+            Link::Dashboards,
+            &[],
+            vec![Finding::broken("panel:p", "p", "empty").because(Some("target:b".into()))],
+        );
+        let report = Report::new("s", "h", vec![boards, rules, targets], Duration::from_millis(1));
+        assert_eq!((report.broken_links, report.causes, report.verdict), (2, 1, Verdict::Broken));
+        assert_eq!(report.links[0].link, Link::Targets);
+        assert_eq!(report.links[1].verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_report_with_every_verdict_is_as_its_schema_says() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).expect("JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let findings = vec![
+            Finding::ok("a", "a"),
+            Finding::note("b", "b", "noted").why("because"),
+            Finding::not_checked("c", "c", "no way"),
+            Finding::broken("d", "d", "broken").why("because").mend("mend it").because(Some("a".into())),
+        ];
+        let of = |link: &Link| match link {
+            Link::Delivery => Checked::not_checked(*link, "not asked for", Some("watchpost verify --deliver".into())),
+            _ => Checked::new(*link, &[("thing", 4)], findings.clone()).remark("said"),
+        };
+        let report = Report::new("s", "h", Link::ALL.iter().map(of).collect(), Duration::from_millis(12));
+        let json = serde_json::to_value(&report).expect("JSON");
+        let wrong: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let without = |pointer: &str, key: &str| {
+            let mut json = json.clone();
+            json.pointer_mut(pointer).and_then(|part| part.as_object_mut()?.remove(key)).expect("it was there");
+            validator.is_valid(&json)
+        };
+        assert!(!without("", "causes") && !without("/links/0", "counts") && !without("/links/0/findings/3", "what"));
+        let mut other = json;
+        other["links"][0]["verdict"] = "fine".into();
+        assert!(!validator.is_valid(&other));
+    }
+}

@@ -4,7 +4,6 @@
 
 mod checks;
 mod look;
-mod words;
 
 use serde::Serialize;
 

@@ -62,7 +62,7 @@ pub struct DataSource {
 impl DataSource {
     /// Seconds between two scrapes as Grafana believes.
     pub fn scrape_interval(&self) -> f64 {
-        let given = self.json_data["timeInterval"].as_str().and_then(crate::dashboard::time::seconds);
+        let given = self.json_data["timeInterval"].as_str().and_then(crate::units::parse_grafana_duration);
         given.filter(|seconds| *seconds > 0.0).unwrap_or(15.0)
     }
 }

@@ -1,5 +1,7 @@
 //! Moments and spans as dashboards write them: `now-6h/d`, `30s`.
 
+use crate::units::{grafana_unit, parse_grafana_duration};
+
 /// Grafana's own default.
 const DEFAULT_SPAN: f64 = 6.0 * 3600.0;
 
@@ -28,40 +30,12 @@ impl Range {
 
     /// With a panel's own `timeFrom` and `timeShift`.
     pub fn of_panel(self, panel: &serde_json::Value) -> Self {
-        let span = |key: &str| panel[key].as_str().and_then(|text| seconds(text.trim_start_matches("now-")));
+        let span =
+            |key: &str| panel[key].as_str().and_then(|text| parse_grafana_duration(text.trim_start_matches("now-")));
         let range = span("timeFrom").map_or(self, |from| Self { from, to: 0.0 });
         let shift = span("timeShift").unwrap_or_default();
         Self { from: range.from + shift, to: range.to + shift }
     }
-}
-
-/// Seconds of a span: `30s`, `1h30m`, `1.5h`, `500ms`; `M` is 30 days.
-pub fn seconds(text: &str) -> Option<f64> {
-    let text = text.trim().trim_start_matches(['>', '=']);
-    let (mut rest, mut total) = (text, 0.0);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        total += number * unit(&rest[..end])?;
-        rest = &rest[end..];
-    }
-    (!text.is_empty()).then_some(total)
-}
-
-fn unit(name: &str) -> Option<f64> {
-    Some(match name {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86_400.0,
-        "w" => 604_800.0,
-        "M" | "Q" => 2_592_000.0,
-        "y" => 31_536_000.0,
-        _ => return None,
-    })
 }
 
 /// `now-6h/d` in seconds before now; `up`: rounding goes to the unit's end.
@@ -73,13 +47,13 @@ fn before_now(text: &str, now: f64, up: bool) -> Option<f64> {
         if sign == '/' {
             let end = rest.find(['+', '-', '/']).unwrap_or(rest.len());
             // `fw` and `fM` are units of a fiscal year, as long as the plain ones.
-            let size = unit(rest[..end].trim_start_matches('f'))?;
+            let size = grafana_unit(rest[..end].trim_start_matches('f'))?;
             at = (at / size).floor() * size + if up { size } else { 0.0 };
             rest = &rest[end..];
             continue;
         }
         let end = rest.find(['+', '-', '/']).unwrap_or(rest.len());
-        let span = seconds(&rest[..end])?;
+        let span = parse_grafana_duration(&rest[..end])?;
         at += match sign {
             '-' => -span,
             '+' => span,
@@ -88,11 +62,6 @@ fn before_now(text: &str, now: f64, up: bool) -> Option<f64> {
         rest = &rest[end..];
     }
     Some(now - at)
-}
-
-/// A step as Prometheus takes it: `15s`, `1m30s` as `90s`, `500ms`.
-pub fn spelled(seconds: f64) -> String {
-    if seconds.fract() == 0.0 { format!("{seconds:.0}s") } else { format!("{:.0}ms", seconds * 1000.0) }
 }
 
 /// Grafana's resolution: the range over the points, in steps that people find round, not below the least.
@@ -139,8 +108,8 @@ mod tests {
         assert_eq!(of("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z").from, DEFAULT_SPAN);
         let panel = json!({"timeFrom": "1h", "timeShift": "1d"});
         assert_eq!(of("now-3h", "now").of_panel(&panel), Range { from: 90_000.0, to: 86_400.0 });
-        assert_eq!(seconds("1h30m"), Some(5400.0));
-        assert_eq!(seconds("soon"), None);
+        assert_eq!(parse_grafana_duration("1h30m"), Some(5400.0));
+        assert_eq!(parse_grafana_duration("soon"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::dashboard;
 use crate::dashboard::import::Source;
+use crate::units;
 use crate::yaml;
 
 #[derive(Debug, Clone, Default)]
@@ -75,7 +76,7 @@ pub fn sources(files: &BTreeMap<String, Vec<u8>>) -> Vec<Source> {
 pub fn scrape_interval(files: &BTreeMap<String, Vec<u8>>) -> Option<f64> {
     let documents = parsed(files, "provisioning/datasources/");
     let mut entries = documents.iter().flat_map(|document| document["datasources"].as_array().into_iter().flatten());
-    entries.find_map(|entry| dashboard::time::seconds(entry["jsonData"]["timeInterval"].as_str()?))
+    entries.find_map(|entry| units::parse_grafana_duration(entry["jsonData"]["timeInterval"].as_str()?))
 }
 
 fn providers(files: &BTreeMap<String, Vec<u8>>) -> Vec<Provider> {

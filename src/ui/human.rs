@@ -1,44 +1,4 @@
-//! Numbers as people read them.
-
-use std::time::Duration;
-
-/// `412 MB`, `1.2 GB`: powers of a thousand, as disks and registries count.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = count as f64;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{count} B"),
-        _ if value < 9.95 => format!("{value:.1} {}", UNITS[unit]),
-        _ => format!("{value:.0} {}", UNITS[unit]),
-    }
-}
-
-/// How long something took: `0.4 s`, `18 s`, `3 min 4 s`.
-pub fn took(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    let seconds = seconds.round() as u64;
-    if seconds < 60 { format!("{seconds} s") } else { age(Duration::from_secs(seconds)) }
-}
-
-/// A time span in its two largest units: `42 s`, `3 min 4 s`, `5 h 12 min`, `3 d 4 h`.
-pub fn age(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (large, large_unit, small, small_unit) = match seconds {
-        0..60 => return format!("{seconds} s"),
-        60..3600 => (seconds / 60, "min", seconds % 60, "s"),
-        3600..86_400 => (seconds / 3600, "h", seconds % 3600 / 60, "min"),
-        _ => (seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
-    };
-    if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
-}
+//! Counts, lists and paragraphs as people read them.
 
 /// `1 service`, `2 services`.
 pub fn count(number: usize, singular: &str) -> String {
@@ -88,22 +48,6 @@ pub fn hanging(text: &str, indent: usize, width: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_at_most_three_digits_and_a_unit() {
-        let shown: Vec<_> =
-            [0, 999, 1000, 18_400, 412_000_000, 999_600_000, 1_234_000_000].into_iter().map(bytes).collect();
-        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "18 kB", "412 MB", "1.0 GB", "1.2 GB"]);
-    }
-
-    #[test]
-    fn spans_show_their_two_largest_units() {
-        let shown: Vec<_> =
-            [0, 59, 60, 184, 18_720, 273_600].into_iter().map(|s| age(Duration::from_secs(s))).collect();
-        assert_eq!(shown, ["0 s", "59 s", "1 min", "3 min 4 s", "5 h 12 min", "3 d 4 h"]);
-        assert_eq!(took(Duration::from_millis(1840)), "1.8 s");
-        assert_eq!(took(Duration::from_millis(59_700)), "1 min");
-    }
 
     #[test]
     fn lists_and_counts_read_like_sentences() {

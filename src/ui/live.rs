@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anstyle::Style;
 
-use super::human::{age, count};
+use super::human::count;
 use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
 use super::table::{Cell, Table};
 use crate::live::{Firing, Live, ServiceStatus};
 use crate::plan::observed::{Health, State};
 use crate::time;
+use crate::units::format_age;
 
 /// State and health in one word or two.
 pub fn state(service: &ServiceStatus) -> Cell {
@@ -39,7 +40,7 @@ fn is_well(service: &ServiceStatus) -> bool {
 /// How long ago, in words; empty when it never was.
 pub fn since(text: Option<&str>) -> String {
     let seconds = text.and_then(time::age);
-    seconds.map_or(String::new(), |seconds| age(Duration::from_secs_f64(seconds.max(0.0))))
+    seconds.map_or(String::new(), |seconds| format_age(Duration::from_secs_f64(seconds.max(0.0))))
 }
 
 /// The screen: at most `rows` lines of at most `columns`. `title` says what is looked at.

@@ -61,7 +61,7 @@ fn service_state(event: &Event) -> Option<(&str, String)> {
         Event::ServiceStarting { service } => (service, paint(DIM, "starting")),
         Event::ServiceWaiting { service, why } => (service, paint(DIM, why)),
         Event::ServiceReady { service, took } => {
-            (service, format!("{}  {:>10}", paint(GOOD, "✓ ready"), super::human::took(*took)))
+            (service, format!("{}  {:>10}", paint(GOOD, "✓ ready"), crate::units::format_took(*took)))
         }
         Event::ServiceFailed { service, cause, .. } => (service, paint(BAD, format!("✗ {cause}"))),
         Event::ServiceRestored { service, image, ready } => {

@@ -12,10 +12,11 @@ use crate::docker::{self, Client, Job};
 use crate::error::{Error, Exit, Result};
 use crate::plan::operation::Action;
 use crate::ui::changes::{self, Detail};
-use crate::ui::human::{count, took};
+use crate::ui::human::count;
 use crate::ui::progress::Progress;
 use crate::ui::proof;
 use crate::ui::table::Table;
+use crate::units::format_took;
 use crate::verify::{Link, Options, Report};
 
 /// Deploy the stack, or bring a deployed one to what the spec says
@@ -215,7 +216,7 @@ fn finished(
     if !pages.is_empty() {
         context.ui.say(&format!("\n{}", lines.trim_end()));
     }
-    context.ui.say(&format!("\nDeployed in {}.", took(began.elapsed())));
+    context.ui.say(&format!("\nDeployed in {}.", format_took(began.elapsed())));
     if let Some(report) = report.filter(|report| report.is_broken()) {
         context.ui.say(&format!(
             "\nIt runs, and does not work as a whole:\n\n{}",

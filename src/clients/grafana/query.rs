@@ -15,6 +15,7 @@ use crate::dashboard::time;
 use crate::dashboard::variable::Chosen;
 use crate::docker::Request;
 use crate::time::now;
+use crate::units;
 
 /// Queries in one request. Grafana checks the login once for each request, and that is slow on purpose; more of them at
 /// once would fill the memory with their values.
@@ -54,7 +55,7 @@ impl Asked {
     }
 
     fn step(&self, source: &DataSource) -> f64 {
-        let least = time::seconds(&self.interval).unwrap_or_else(|| source.scrape_interval());
+        let least = units::parse_grafana_duration(&self.interval).unwrap_or_else(|| source.scrape_interval());
         time::step(self.span() as f64, self.max_points, least)
     }
 
@@ -68,7 +69,7 @@ impl Asked {
             ("__range", self.span() as f64),
         ];
         for (name, seconds) in spans {
-            scope.set(name, Chosen::one(time::spelled(seconds)));
+            scope.set(name, Chosen::one(units::format_duration(seconds)));
             scope.set(format!("{name}_ms"), Chosen::one(format!("{:.0}", seconds * 1000.0)));
             scope.set(format!("{name}_s"), Chosen::one(format!("{seconds:.0}")));
         }

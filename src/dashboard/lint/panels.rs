@@ -11,6 +11,7 @@ use crate::dashboard::time;
 use crate::dashboard::variable::{Chosen, Kind, variables};
 use crate::error::{Error, Severity, did_you_mean};
 use crate::promql;
+use crate::units;
 
 /// Panels that show numbers, which have a unit.
 const NUMERIC: [&str; 6] = ["timeseries", "graph", "stat", "gauge", "bargauge", "histogram"];
@@ -47,7 +48,7 @@ fn placeholders(model: &Value, around: &Surroundings) -> Scope {
     let scrape = around.scrape_interval.unwrap_or(SCRAPE_INTERVAL);
     let range = time::Range::of(&model["time"], 0.0).seconds();
     for (name, seconds) in [("__rate_interval", 4.0 * scrape), ("__interval", 4.0 * scrape), ("__range", range)] {
-        scope.set(name, Chosen::one(time::spelled(seconds)));
+        scope.set(name, Chosen::one(units::format_duration(seconds)));
         scope.set(format!("{name}_ms"), Chosen::one(format!("{:.0}", seconds * 1000.0)));
         scope.set(format!("{name}_s"), Chosen::one(format!("{seconds:.0}")));
     }
@@ -174,7 +175,7 @@ fn window(subject: &mut Subject<'_>, query: &Query<'_>, parsed: &promql::Query, 
     for (function, range, selector) in parsed.ranges() {
         if NEED_TWO.contains(&function.as_str()) && range < 2.0 * scrape {
             let title = query.panel.name();
-            let (range, scrape) = (time::spelled(range), time::spelled(scrape));
+            let (range, scrape) = (units::format_duration(range), units::format_duration(scrape));
             let error = Error::new(format!(
                 "the panel `{title}` takes `{function}` of `{}` over {range}, which is less than two scrapes ({scrape} apart)",
                 selector.metric

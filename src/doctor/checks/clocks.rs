@@ -2,7 +2,7 @@
 
 use crate::doctor::fine;
 use crate::doctor::look::{Clock, Seen};
-use crate::doctor::words::span;
+use crate::units::format_roughly;
 use crate::verify::report::Finding;
 
 /// From here on, people notice: an alert seems to come from the future.
@@ -32,7 +32,7 @@ fn judge(id: &str, subject: &str, whose: &str, clock: Result<Clock, String>) -> 
         return fine(id, subject, "agrees with this machine's");
     }
     let direction = if ahead > 0.0 { "ahead of" } else { "behind" };
-    let what = format!("{} {direction} this machine's", span(ahead.abs()));
+    let what = format!("{} {direction} this machine's", format_roughly(ahead.abs()));
     let found =
         if ahead.abs() < HARMFUL { Finding::note(id, subject, what) } else { Finding::broken(id, subject, what) };
     found

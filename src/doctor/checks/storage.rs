@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::doctor::fine;
 use crate::doctor::look::{PrometheusSeen, Seen};
-use crate::doctor::words::{size, span, thousands};
+use crate::units::{format_bytes, format_roughly, format_thousands};
 use crate::units::{parse_duration, parse_size};
 use crate::verify::report::Finding;
 
@@ -95,10 +95,10 @@ fn judge(disk: &Disk, service: &str) -> Finding {
     let daily = disk.samples_per_second * disk.bytes_per_sample;
     let need = daily * disk.retention + disk.head;
     let room = disk.free + disk.used;
-    let kept = span(disk.retention);
+    let kept = format_roughly(disk.retention);
     let how = format!(
         "{} samples/s at {:.1} bytes ({})",
-        thousands(disk.samples_per_second),
+        format_thousands(disk.samples_per_second),
         disk.bytes_per_sample,
         if disk.measured { "measured" } else { "assumed until the first compaction" }
     );
@@ -110,23 +110,32 @@ fn judge(disk: &Disk, service: &str) -> Finding {
     let mend = if shorter.is_empty() { limited } else { format!("{shorter}, or {limited}") };
     if let Some(limit) = disk.limit {
         if limit > room {
-            return Finding::broken(id, subject, format!("may take {}, and {} are there", size(limit), size(room)))
-                .why("`retention_size` is more than the disk has: it is full before the oldest data goes")
-                .mend(mend);
+            return Finding::broken(
+                id,
+                subject,
+                format!("may take {}, and {} are there", format_bytes(limit as u64), format_bytes(room as u64)),
+            )
+            .why("`retention_size` is more than the disk has: it is full before the oldest data goes")
+            .mend(mend);
         }
         if need > limit {
-            let lasts = span((limit - disk.head).max(0.0) / daily);
-            return Finding::note(id, subject, format!("{} last for {lasts}, not for {kept}", size(limit)))
-                .why(format!("{how}; `retention_size` ends it sooner"))
-                .mend(format!("raise `retention_size` of `{service}`, or lower `retention` to what it comes to"));
+            let lasts = format_roughly((limit - disk.head).max(0.0) / daily);
+            return Finding::note(
+                id,
+                subject,
+                format!("{} last for {lasts}, not for {kept}", format_bytes(limit as u64)),
+            )
+            .why(format!("{how}; `retention_size` ends it sooner"))
+            .mend(format!("raise `retention_size` of `{service}`, or lower `retention` to what it comes to"));
         }
     }
-    let what = format!("{kept} of data take {}; {} are free", size(need), size(disk.free));
+    let what =
+        format!("{kept} of data take {}; {} are free", format_bytes(need as u64), format_bytes(disk.free as u64));
     if disk.limit.is_none() && need > room {
         return Finding::broken(
             id,
             subject,
-            format!("{kept} of data need {}, and {} are there", size(need), size(room)),
+            format!("{kept} of data need {}, and {} are there", format_bytes(need as u64), format_bytes(room as u64)),
         )
         .why(how)
         .mend(mend);
@@ -157,11 +166,12 @@ pub fn series(seen: &Seen<'_>) -> Vec<Finding> {
 fn fits(series: f64, limit: f64, service: &str) -> Finding {
     let (id, subject) = ("storage:series", "memory");
     let (least, comfortable) = (series * SERIES_LEAST, series * SERIES_COMFORTABLE);
-    let said = thousands(series);
+    let said = format_thousands(series);
     if limit == 0.0 {
         return fine(id, subject, format!("{said} series, without a limit"));
     }
-    let what = format!("{said} series want {}; the limit is {}", size(comfortable), size(limit));
+    let what =
+        format!("{said} series want {}; the limit is {}", format_bytes(comfortable as u64), format_bytes(limit as u64));
     // In whole steps of 64 MB, with some air.
     let steps = (comfortable * 1.25 / f64::from(64 << 20)).ceil().max(1.0) * 64.0;
     let mend = format!("watchpost up --set {service}.memory={steps:.0}m");
@@ -169,7 +179,11 @@ fn fits(series: f64, limit: f64, service: &str) -> Finding {
         return Finding::broken(
             id,
             subject,
-            format!("{said} series need {} at the least; the limit is {}", size(least), size(limit)),
+            format!(
+                "{said} series need {} at the least; the limit is {}",
+                format_bytes(least as u64),
+                format_bytes(limit as u64)
+            ),
         )
         .why("the kernel ends Prometheus when it takes more than its limit")
         .mend(mend);
@@ -186,7 +200,7 @@ fn fits(series: f64, limit: f64, service: &str) -> Finding {
 pub fn killed(seen: &Seen<'_>) -> Vec<Finding> {
     let killed = seen.services.iter().filter(|deployed| deployed.details.out_of_memory);
     let finding = |deployed: &crate::doctor::look::Deployed| {
-        let limit = size(deployed.details.memory_limit as f64);
+        let limit = format_bytes(deployed.details.memory_limit as f64 as u64);
         let double = (deployed.details.memory_limit >> 19).max(64);
         Finding::broken(format!("oom:{}", deployed.name), &deployed.name, "was ended by the kernel: out of memory")
             .why(format!("it took more than its limit of {limit}"))

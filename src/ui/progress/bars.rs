@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::human::{bytes, took};
 use super::super::style::{self, DIM, WARNING, paint};
 use super::pulls::Pulls;
 use super::service_state;
 use crate::event::Event;
+use crate::units::{format_bytes, format_took};
 
 /// More layers at once would push the services off a small terminal.
 const MAX_LAYER_LINES: usize = 8;
@@ -126,7 +126,7 @@ impl Bars {
     fn refresh(&self) {
         if let Some(overall) = &self.overall {
             overall.set_position(self.pulls.done as u64);
-            overall.set_message(format!("{}   {}", self.pulls.summary(), took(self.began.elapsed())));
+            overall.set_message(format!("{}   {}", self.pulls.summary(), format_took(self.began.elapsed())));
         }
     }
 
@@ -153,7 +153,12 @@ impl Bars {
                 if let Some(line) = self.layers.get(&key) {
                     line.set_length(state.total);
                     line.set_position(state.current);
-                    let text = format!("{} {} of {}", status.to_lowercase(), bytes(state.current), bytes(state.total));
+                    let text = format!(
+                        "{} {} of {}",
+                        status.to_lowercase(),
+                        format_bytes(state.current),
+                        format_bytes(state.total)
+                    );
                     line.set_message(self.fit(&paint(DIM, text)));
                 }
             }

@@ -1,9 +1,10 @@
 //! One plain line an event.
 
 use super::super::Verbosity;
-use super::super::human::{count, took};
+use super::super::human::count;
 use super::super::style::{WARNING, paint};
 use crate::event::Event;
+use crate::units::format_took;
 
 /// The event's line; `None` when it is not worth one at this verbosity.
 pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
@@ -12,14 +13,14 @@ pub fn line(event: &Event, verbosity: Verbosity) -> Option<String> {
         Event::PullsStarted { total: 0 } => return None,
         Event::PullsStarted { total } => format!("pulling {}", count(*total, "image")),
         Event::PullProgress { .. } => return None,
-        Event::Pulled { image, took: time } => format!("pulled {image} in {}", took(*time)),
+        Event::Pulled { image, took: time } => format!("pulled {image} in {}", format_took(*time)),
         Event::NetworkCreated { name } if verbose => format!("network {name} created"),
         Event::VolumeCreated { name } if verbose => format!("volume {name} created"),
         Event::FilesWritten { service, files } if verbose => format!("{service}: {} written", count(*files, "file")),
         Event::ServiceCreating { service } if verbose => format!("{service}: creating"),
         Event::ServiceStarting { service } => format!("{service}: starting"),
         Event::ServiceWaiting { service, why } if verbose => format!("{service}: {why}"),
-        Event::ServiceReady { service, took: time } => format!("{service}: ready after {}", took(*time)),
+        Event::ServiceReady { service, took: time } => format!("{service}: ready after {}", format_took(*time)),
         Event::ServiceFailed { service, cause, log } => {
             let log: String = log.iter().map(|line| format!("\n    {}", line.trim_end())).collect();
             format!("{service}: failed: {cause}{log}")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::human::bytes;
+use crate::units::format_bytes;
 
 #[derive(Debug, Default)]
 pub struct Pulls {
@@ -71,7 +71,7 @@ impl Pulls {
     /// `3/6  120 MB`
     pub fn summary(&self) -> String {
         let downloaded: u64 = self.images.values().map(|image| image.bytes().0).sum();
-        format!("{}/{}  {:>7}", self.done, self.total, bytes(downloaded))
+        format!("{}/{}  {:>7}", self.done, self.total, format_bytes(downloaded))
     }
 }
 
@@ -86,7 +86,7 @@ impl Image {
         let done = self.layers.values().filter(|layer| layer.done).count();
         let (downloaded, size) = self.bytes();
         let layers = format!("{done}/{} layers", self.layers.len());
-        if size == 0 { layers } else { format!("{layers}, {} of {}", bytes(downloaded), bytes(size)) }
+        if size == 0 { layers } else { format!("{layers}, {} of {}", format_bytes(downloaded), format_bytes(size)) }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::clients::prometheus::{Group, Rule};
 use crate::deployed::stack::Stack;
 use crate::docker;
 use crate::time;
+use crate::units::format_span;
 use crate::verify::facts::Facts;
 use crate::verify::links::delivery;
 use crate::verify::links::targets;
@@ -80,7 +81,7 @@ async fn watchdog(stack: &Stack, groups: &[Group]) -> (Finding, Option<String>) 
     let young = youngest(stack, rule).await.is_some_and(|age| age < resend + YOUNG);
     let Some(held) = arrived(&alertmanager, if young { SOON } else { ARRIVAL }).await else {
         if young {
-            let what = format!("has not arrived yet: Prometheus sends it again within {}", span(resend));
+            let what = format!("has not arrived yet: Prometheus sends it again within {}", format_span(resend));
             let finding = Finding::not_checked(ID, "Watchdog", what).mend("watchpost verify, a little later");
             return (finding, Some("Watchdog is on its way to Alertmanager".into()));
         }
@@ -90,10 +91,10 @@ async fn watchdog(stack: &Stack, groups: &[Group]) -> (Finding, Option<String>) 
     let now = time::now() + delivery::clock_ahead(stack).await;
     let age = time::parse(&held.updated_at).map_or(0.0, |at| (now - at).max(0.0));
     if age > resend + SLACK {
-        let finding = Finding::broken(ID, "Watchdog", format!("last arrived at Alertmanager {} ago", span(age)));
+        let finding = Finding::broken(ID, "Watchdog", format!("last arrived at Alertmanager {} ago", format_span(age)));
         return (sending(stack, finding).await, None);
     }
-    (Finding::ok(ID, "Watchdog"), Some(format!("Watchdog reached Alertmanager {} ago", span(age))))
+    (Finding::ok(ID, "Watchdog"), Some(format!("Watchdog reached Alertmanager {} ago", format_span(age))))
 }
 
 /// How long the alert fires, or Alertmanager runs, whichever is shorter; in seconds.
@@ -104,10 +105,6 @@ async fn youngest(stack: &Stack, rule: &Rule) -> Option<f64> {
     let started = vitals.and_then(|vitals| time::age(&vitals.started_at));
     let firing = rule.alerts.first().and_then(|alert| time::age(alert.active_at.as_deref()?));
     [started, firing].into_iter().flatten().map(|age| age + ahead).min_by(f64::total_cmp)
-}
-
-fn span(seconds: f64) -> String {
-    if seconds >= 120.0 { format!("{:.0} min", seconds / 60.0) } else { format!("{seconds:.0} s") }
 }
 
 /// The newest one; waits a little for the first.

@@ -13,9 +13,9 @@ use crate::error::{Exit, Result};
 use crate::history::last_fired;
 use crate::promql::Query;
 use crate::time;
-use crate::ui::human::age;
 use crate::ui::style::{BAD, CHANGE, DIM};
 use crate::ui::table::{Cell, Table};
+use crate::units::format_age;
 use crate::units::parse_duration;
 
 /// When alerts last fired is looked for no further back, in seconds.
@@ -153,7 +153,7 @@ fn table(rows: &[Row], window: f64) -> Table {
         let fired = match (&row.last_fired_at, row.fired) {
             _ if row.firing > 0 => "now".to_owned(),
             (Some(at), _) => ago(at),
-            (None, true) => format!("in the last {}", age(Duration::from_secs_f64(window))),
+            (None, true) => format!("in the last {}", format_age(Duration::from_secs_f64(window))),
             (None, false) => String::new(),
         };
         table.row([
@@ -180,5 +180,5 @@ fn state(row: &Row) -> Cell {
 
 fn ago(at: &str) -> String {
     let seconds = time::age(at).unwrap_or_default().max(0.0);
-    format!("{} ago", age(Duration::from_secs_f64(seconds)))
+    format!("{} ago", format_age(Duration::from_secs_f64(seconds)))
 }

@@ -54,7 +54,7 @@ fn kinds(tree: &Tree, hit: &Hit<'_>) -> Vec<String> {
 
 /// `after 30 s, again every 4 h`
 fn times(hit: &Hit<'_>) -> String {
-    let span = |seconds: f64| crate::ui::human::age(std::time::Duration::from_secs_f64(seconds.max(0.0)));
+    let span = |seconds: f64| crate::units::format_span(seconds);
     let route = hit.route;
     let mut text = format!("after {}, again every {}", span(route.group_wait), span(route.repeat_interval));
     for (when, intervals) in [("not in", &route.muted_in), ("only in", &route.active_in)] {

@@ -12,9 +12,10 @@ use crate::deployed::Stack;
 use crate::error::{Error, Exit, Result};
 use crate::history::{Firing, Simulation, Subject, simulate};
 use crate::time;
-use crate::ui::human::{age, count};
+use crate::ui::human::count;
 use crate::ui::style::{DIM, STRONG, paint};
 use crate::ui::table::Table;
+use crate::units::format_span;
 
 /// More rows than this are only shown as JSON.
 const ROWS: usize = 40;
@@ -121,10 +122,6 @@ async fn oldest(prometheus: &Prometheus<'_>) -> Option<f64> {
     prometheus.value("min(prometheus_tsdb_lowest_timestamp_seconds) > 0").await.ok().flatten()
 }
 
-fn span(seconds: f64) -> String {
-    age(Duration::from_secs_f64(seconds.max(0.0)))
-}
-
 fn lasted(firing: &Firing, end: f64) -> f64 {
     firing.ended.unwrap_or(end) - firing.began
 }
@@ -168,19 +165,19 @@ fn text(
     end: f64,
     width: Option<usize>,
 ) -> String {
-    let since = span(args.since.as_secs_f64());
+    let since = format_span(args.since.as_secs_f64());
     let times = match simulation.firings.len() {
         0 => format!("would not have fired in {since}"),
         number => {
             let total: f64 = simulation.firings.iter().map(|firing| lasted(firing, end)).sum();
-            format!("would have fired {} in {since}, for {} in all", count(number, "time"), span(total))
+            format!("would have fired {} in {since}, for {} in all", count(number, "time"), format_span(total))
         }
     };
     let mut text = format!("{} {times}\n", paint(STRONG, name));
     text += &format!("  {}\n", paint(DIM, &subject.expr));
-    text += &format!("  for {}, looked at every {}\n", span(subject.wait), span(simulation.step));
+    text += &format!("  for {}, looked at every {}\n", format_span(subject.wait), format_span(simulation.step));
     if let Some(from) = from {
-        text += &format!("  Prometheus has data of the last {} only\n", span(end - from));
+        text += &format!("  Prometheus has data of the last {} only\n", format_span(end - from));
     }
     if simulation.near > 0 {
         text += &format!("  {} it held for less than that\n", count(simulation.near, "time"));
@@ -193,7 +190,7 @@ fn text(
         let still = if firing.ended.is_none() { ", still" } else { "" };
         let labels: Vec<String> = firing.labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
         let at = time::text(firing.began).replace('T', " ").replace('Z', "");
-        table.row([at.into(), format!("{}{still}", span(lasted(firing, end))).into(), labels.join(", ").into()]);
+        table.row([at.into(), format!("{}{still}", format_span(lasted(firing, end))).into(), labels.join(", ").into()]);
     }
     text += &format!("\n{}", table.render(width));
     if simulation.firings.len() > ROWS {

@@ -221,8 +221,7 @@ impl<'a> Explainer<'a> {
     /// Everything is there, and the whole yields nothing.
     async fn nothing_now(&self, prometheus: &Prometheus<'_>, query: &promql::Query) -> Why {
         for (function, range, selector) in query.ranges() {
-            let samples =
-                format!("max(count_over_time({}[{}]))", selector.text, crate::dashboard::time::spelled(range));
+            let samples = format!("max(count_over_time({}[{}]))", selector.text, crate::units::format_duration(range));
             if prometheus.value(&samples).await.ok().flatten().is_none_or(|count| count < 2.0) {
                 let text = selector.metric;
                 return Why::note(format!("no traffic yet: `{function}` of {text} needs two scrapes in {range:.0} s"));

@@ -11,6 +11,7 @@ use crate::dashboard::time::{self, Range};
 use crate::dashboard::variable::{Chosen, Kind, Lookup, Variable, variables};
 use crate::dashboard::{self, Scope};
 use crate::time::now;
+use crate::units;
 use crate::verify::links::dashboards::once::Once;
 
 /// Points that an interval variable's `auto` aims at.
@@ -184,7 +185,7 @@ impl Question {
         };
         let mut ranged = scope.clone();
         for (name, seconds) in [("__range", range.seconds()), ("__interval", 60.0), ("__rate_interval", 60.0)] {
-            ranged.set(name, Chosen::one(time::spelled(seconds)));
+            ranged.set(name, Chosen::one(units::format_duration(seconds)));
         }
         let filled = ranged.fill(template);
         let named = label.map(|label| scope.fill(label));
@@ -268,8 +269,8 @@ fn interval(variable: &Variable<'_>, entry: &Value, steps: &[String], range: Ran
     match variable.current.first().map(String::as_str) {
         Some(auto) if auto.starts_with("$__auto") || auto == "auto" => {
             let count = entry["auto_count"].as_u64().unwrap_or(AUTO_COUNT);
-            let least = entry["auto_min"].as_str().and_then(time::seconds).unwrap_or(10.0);
-            time::spelled(time::step(range.seconds(), count, least))
+            let least = entry["auto_min"].as_str().and_then(units::parse_grafana_duration).unwrap_or(10.0);
+            units::format_duration(time::step(range.seconds(), count, least))
         }
         Some(current) => current.to_owned(),
         None => steps.first().cloned().unwrap_or_else(|| "1m".into()),

@@ -7,6 +7,7 @@ use crate::deployed::redact::shown;
 use crate::deployed::stack::Stack;
 use crate::docker::Outgoing;
 use crate::routing::{Integration, Tree};
+use crate::units::format_span;
 use crate::verify::links::delivery::cause::{self, Cause, Subject};
 use crate::verify::links::delivery::track::{Outcome, Over, Track};
 use crate::verify::report::Finding;
@@ -61,16 +62,12 @@ fn delivered(track: &Track, id: String, name: String, took: Duration, retries: u
     }
     let over = match &track.over {
         Over::Untold => String::from("; is not told when alerts are over"),
-        Over::Later(seconds) => format!("; that it is over follows within {}", span(*seconds)),
+        Over::Later(seconds) => format!("; that it is over follows within {}", format_span(*seconds)),
         _ => String::from("; its end was answered too"),
     };
     let mut finding = Finding::ok(id, name);
     finding.what = answered + &over;
     finding
-}
-
-fn span(seconds: f64) -> String {
-    if seconds >= 120.0 { format!("{:.0} min", seconds / 60.0) } else { format!("{seconds:.0} s") }
 }
 
 /// Alertmanager has the alert and sent nothing: it says itself what holds it back.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::clients::api::Refusal;
+use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Prometheus, Series};
 
 /// Prometheus yields no more points than this of a series in one answer.
@@ -51,7 +51,7 @@ pub async fn simulate(
     subject: &Subject,
     start: f64,
     end: f64,
-) -> Result<Simulation, Refusal> {
+) -> Result<Simulation, ApiError> {
     let step = step(subject.interval, end - start);
     let end = (end / step).floor() * step;
     let mut all: BTreeMap<Vec<(String, String)>, Series> = BTreeMap::new();
@@ -123,7 +123,7 @@ fn runs(points: &[(f64, f64)], step: f64) -> Vec<(f64, f64)> {
 }
 
 /// When each alert fired last within `window` seconds before now, by its name; `None`: within it, and not known when.
-pub async fn last_fired(prometheus: &Prometheus<'_>, window: f64) -> Result<BTreeMap<String, Option<f64>>, Refusal> {
+pub async fn last_fired(prometheus: &Prometheus<'_>, window: f64) -> Result<BTreeMap<String, Option<f64>>, ApiError> {
     let seconds = window.ceil();
     let fired = format!("count by (alertname) (count_over_time(ALERTS{{alertstate=\"firing\"}}[{seconds}s]))");
     let step = (window / 2000.0).ceil().clamp(1.0, LOOKBACK);

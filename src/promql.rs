@@ -45,7 +45,7 @@ pub enum MatchKind {
 
 /// Why an expression cannot yield anything: one of its parts has no series.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lack {
+pub struct MissingSelector {
     pub selector: Selector,
     /// Is it what something is divided by?
     pub divisor: bool,
@@ -112,7 +112,7 @@ impl Query {
 
     /// Can it yield anything, when just the selectors exist that `exists` says? `Err` names the part that stands in
     /// the way.
-    pub fn can_yield(&self, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
+    pub fn can_yield(&self, exists: &dyn Fn(&Selector) -> bool) -> Result<(), MissingSelector> {
         yields(&self.0, exists)
     }
 }
@@ -210,10 +210,10 @@ fn narrow(expr: &mut Expr, filters: &[Matcher]) {
     }
 }
 
-fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
+fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), MissingSelector> {
     let one = |vector: &VectorSelector| {
         let selector = selector(vector);
-        if exists(&selector) { Ok(()) } else { Err(Lack { selector, divisor: false }) }
+        if exists(&selector) { Ok(()) } else { Err(MissingSelector { selector, divisor: false }) }
     };
     match expr {
         Expr::VectorSelector(vector) => one(vector),
@@ -228,7 +228,7 @@ fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), Lack> {
                 T_LOR => left.or_else(|lack| right.map_err(|_| lack)),
                 T_LUNLESS => left,
                 T_LAND => left.and(right),
-                T_DIV | T_MOD => left.and(right.map_err(|lack| Lack { divisor: true, ..lack })),
+                T_DIV | T_MOD => left.and(right.map_err(|lack| MissingSelector { divisor: true, ..lack })),
                 _ => left.and(right),
             }
         }

@@ -50,7 +50,7 @@ pub fn generate(length: usize) -> Result<Secret> {
 }
 
 /// Sixteen random bytes in hex: the key of a stack's fingerprints.
-pub fn new_salt() -> Result<String> {
+pub fn new_fingerprint_key() -> Result<String> {
     Ok(crate::compose::hex(&random_bytes::<16>()?))
 }
 
@@ -61,10 +61,10 @@ fn random_bytes<const N: usize>() -> Result<[u8; N]> {
 }
 
 /// Tells whether a service's secrets changed, without telling them: HMAC-SHA256 of names and values under the
-/// stack's salt, in hex.
-pub fn fingerprint<'a>(salt: &str, secrets: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+/// stack's fingerprint key, in hex.
+pub fn fingerprint<'a>(fingerprint_key: &str, secrets: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(salt.as_bytes()) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(fingerprint_key.as_bytes()) else { return String::new() };
     for (name, value) in secrets {
         for part in [name, value] {
             mac.update(&(part.len() as u64).to_le_bytes());
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_depends_on_salt_names_and_values() {
-        let of = |salt, name, value| fingerprint(salt, [(name, value)].into_iter());
+        let of = |fingerprint_key, name, value| fingerprint(fingerprint_key, [(name, value)].into_iter());
         assert_eq!(of("s", "a", "b"), of("s", "a", "b"));
         assert_ne!(of("s", "a", "b"), of("t", "a", "b"));
         assert_ne!(of("s", "ab", ""), of("s", "a", "b"));

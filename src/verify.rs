@@ -3,17 +3,17 @@
 //! It changes nothing on the host, but for the test alerts that `Options::deliver` asks for.
 
 pub mod absence;
-pub mod facts;
 mod known_metrics;
 pub mod links;
 pub mod report;
 mod series;
 mod settle;
+pub mod snapshot;
 
 use std::time::{Duration, Instant};
 
-pub use facts::Facts;
 pub use report::{Checked, Finding, Link, Report, Verdict};
+pub use snapshot::Snapshot;
 
 use links::{alerting, containers, dashboards, delivery, rules, targets};
 
@@ -42,17 +42,17 @@ pub async fn prove(
     let began = Instant::now();
     let wanted = |link| options.links.contains(&link);
     settle::settle(stack, options.patience, sink).await;
-    let mut facts = Facts::gather(stack, catalog, bundle).await;
-    let (containers, targets) = tokio::join!(containers::check(stack, &facts), targets::check(stack, &facts));
-    let targets = targets::follow(targets, &containers, &facts);
-    facts.down = targets::down(&targets, &facts);
+    let mut snapshot = Snapshot::gather(stack, catalog, bundle).await;
+    let (containers, targets) = tokio::join!(containers::check(stack, &snapshot), targets::check(stack, &snapshot));
+    let targets = targets::follow(targets, &containers, &snapshot);
+    snapshot.down = targets::down(&targets, &snapshot);
     let rest = tokio::join!(
         when(wanted(Link::Containers), sink, async { containers.with(containers::memory(stack).await) }),
         when(wanted(Link::Targets), sink, async { targets }),
-        when(wanted(Link::Rules), sink, rules::check(stack, &facts)),
-        when(wanted(Link::Alerting), sink, alerting::check(stack, &facts)),
+        when(wanted(Link::Rules), sink, rules::check(stack, &snapshot)),
+        when(wanted(Link::Alerting), sink, alerting::check(stack, &snapshot)),
         when(wanted(Link::Delivery), sink, deliver(stack, options, sink)),
-        when(wanted(Link::Dashboards), sink, dashboards::check(stack, &facts)),
+        when(wanted(Link::Dashboards), sink, dashboards::check(stack, &snapshot)),
     );
     let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
     Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed())

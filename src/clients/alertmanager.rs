@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clients::api::{Refusal, encoded, json};
+use crate::clients::api::{ApiError, encoded, json};
 use crate::clients::exposition::Exposition;
-use crate::docker::{Door, Request};
+use crate::docker::{Request, ServiceEndpoint};
 use crate::routing::Labels;
 use crate::yaml;
 
 pub struct Alertmanager<'a> {
-    door: &'a Door,
+    endpoint: &'a ServiceEndpoint,
 }
 
 /// An alert as it is sent to Alertmanager.
@@ -57,17 +57,17 @@ pub struct Named {
 }
 
 impl<'a> Alertmanager<'a> {
-    pub fn new(door: &'a Door) -> Self {
-        Self { door }
+    pub fn new(endpoint: &'a ServiceEndpoint) -> Self {
+        Self { endpoint }
     }
 
-    async fn get(&self, path: &str) -> Result<String, Refusal> {
-        let answer = self.door.ask(&Request::get(path)).await.map_err(Refusal::silence)?;
-        if answer.is_good() { Ok(answer.body) } else { Err(Refusal::status(answer.status, &answer.body)) }
+    async fn get(&self, path: &str) -> Result<String, ApiError> {
+        let answer = self.endpoint.ask(&Request::get(path)).await.map_err(ApiError::transport)?;
+        if answer.is_good() { Ok(answer.body) } else { Err(ApiError::status(answer.status, &answer.body)) }
     }
 
     /// The configuration in force as JSON; secrets are `<secret>` in it.
-    pub async fn config(&self) -> Result<serde_json::Value, Refusal> {
+    pub async fn config(&self) -> Result<serde_json::Value, ApiError> {
         #[derive(Deserialize)]
         struct Status {
             config: Original,
@@ -78,24 +78,25 @@ impl<'a> Alertmanager<'a> {
         }
         let status: Status = json(&self.get("/api/v2/status").await?)?;
         let node = yaml::parse("alertmanager.yml", &status.config.original);
-        node.map(|node| node.to_json()).map_err(|error| Refusal::said(format!("its configuration is no YAML: {error}")))
+        node.map(|node| node.to_json())
+            .map_err(|error| ApiError::said(format!("its configuration is no YAML: {error}")))
     }
 
     /// Alerts whose labels match, in Alertmanager's notation: `alertname="Watchdog"`.
-    pub async fn alerts(&self, matcher: &str) -> Result<Vec<Held>, Refusal> {
+    pub async fn alerts(&self, matcher: &str) -> Result<Vec<Held>, ApiError> {
         json(&self.get(&format!("/api/v2/alerts?filter={}", encoded(matcher))).await?)
     }
 
     /// Errors: Alertmanager's words for what it does not take.
-    pub async fn post(&self, alerts: &[Posted]) -> Result<(), Refusal> {
-        let body = serde_json::to_vec(alerts).map_err(|error| Refusal::said(error.to_string()))?;
+    pub async fn post(&self, alerts: &[Posted]) -> Result<(), ApiError> {
+        let body = serde_json::to_vec(alerts).map_err(|error| ApiError::said(error.to_string()))?;
         let request = Request::post("/api/v2/alerts", "application/json", body);
-        let answer = self.door.ask(&request).await.map_err(Refusal::silence)?;
-        if answer.is_good() { Ok(()) } else { Err(Refusal::status(answer.status, &answer.body)) }
+        let answer = self.endpoint.ask(&request).await.map_err(ApiError::transport)?;
+        if answer.is_good() { Ok(()) } else { Err(ApiError::status(answer.status, &answer.body)) }
     }
 
     /// Its own metrics, as they are now.
-    pub async fn metrics(&self) -> Result<Exposition, Refusal> {
+    pub async fn metrics(&self) -> Result<Exposition, ApiError> {
         Ok(Exposition::read(&self.get("/metrics").await?))
     }
 }

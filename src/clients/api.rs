@@ -2,19 +2,19 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::docker::Silence;
+use crate::docker::TransportError;
 
 /// Why a question was not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiError {
     /// `None`: there was no answer at all.
     pub status: Option<u16>,
     /// One line, in the other side's words where it has any.
     pub said: String,
 }
 
-impl Refusal {
-    pub fn silence(silence: Silence) -> Self {
+impl ApiError {
+    pub fn transport(silence: TransportError) -> Self {
         Self { status: None, said: silence.to_string() }
     }
 
@@ -30,15 +30,15 @@ impl Refusal {
     }
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for ApiError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.said)
     }
 }
 
-pub fn json<T: DeserializeOwned>(body: &str) -> Result<T, Refusal> {
+pub fn json<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
     serde_json::from_str(body)
-        .map_err(|error| Refusal::said(format!("it answers with other data than it should: {error}")))
+        .map_err(|error| ApiError::said(format!("it answers with other data than it should: {error}")))
 }
 
 /// Percent-encoding of all but what RFC 3986 leaves unreserved.

@@ -8,14 +8,14 @@ use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clients::api::{Refusal, encoded, json};
-use crate::docker::{Answer, Door, Request};
+use crate::clients::api::{ApiError, encoded, json};
+use crate::docker::{Answer, Request, ServiceEndpoint};
 use crate::secrets::Secret;
 
-pub use query::{Asked, Shown};
+pub use query::{PanelQuery, QueryOutcome};
 
 pub struct Grafana<'a> {
-    door: &'a Door,
+    endpoint: &'a ServiceEndpoint,
     user: String,
     password: Option<Secret>,
     /// Major and minor, once health was asked.
@@ -101,8 +101,8 @@ const PAGE: usize = 1000;
 
 impl<'a> Grafana<'a> {
     /// `password`: `None` when it could not be read.
-    pub fn new(door: &'a Door, user: &str, password: Option<Secret>) -> Self {
-        Self { door, user: user.to_owned(), password, version: std::cell::Cell::new((0, 0)) }
+    pub fn new(endpoint: &'a ServiceEndpoint, user: &str, password: Option<Secret>) -> Self {
+        Self { endpoint, user: user.to_owned(), password, version: std::cell::Cell::new((0, 0)) }
     }
 
     pub fn has_password(&self) -> bool {
@@ -121,19 +121,19 @@ impl<'a> Grafana<'a> {
     }
 
     /// Asks as the administrator.
-    pub async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
-        self.door.ask(&self.with_login(request)).await.map_err(Refusal::silence)
+    pub async fn ask(&self, request: Request) -> Result<Answer, ApiError> {
+        self.endpoint.ask(&self.with_login(request)).await.map_err(ApiError::transport)
     }
 
     /// The body of a good answer, else Grafana's words.
-    async fn get(&self, path: &str) -> Result<String, Refusal> {
+    async fn get(&self, path: &str) -> Result<String, ApiError> {
         let answer = self.ask(Request::get(path)).await?;
         if answer.is_good() { Ok(answer.body) } else { Err(refusal(&answer)) }
     }
 
     /// Whether it is there, without a login.
-    pub async fn health(&self) -> Result<Health, Refusal> {
-        let answer = self.door.ask(&Request::get("/api/health")).await.map_err(Refusal::silence)?;
+    pub async fn health(&self) -> Result<Health, ApiError> {
+        let answer = self.endpoint.ask(&Request::get("/api/health")).await.map_err(ApiError::transport)?;
         if !answer.is_good() {
             return Err(refusal(&answer));
         }
@@ -144,7 +144,7 @@ impl<'a> Grafana<'a> {
     }
 
     /// Tries the login once: five wrong ones in five minutes block the user.
-    pub async fn login(&self) -> Result<Login, Refusal> {
+    pub async fn login(&self) -> Result<Login, ApiError> {
         let answer = self.ask(Request::get("/api/user")).await?;
         match answer.status {
             401 if answer.body.contains("blocked") => Ok(Login::Blocked),
@@ -160,12 +160,12 @@ impl<'a> Grafana<'a> {
         version > (0, 0) && version < (major, minor)
     }
 
-    pub async fn sources(&self) -> Result<Vec<DataSource>, Refusal> {
+    pub async fn sources(&self) -> Result<Vec<DataSource>, ApiError> {
         json(&self.get("/api/datasources").await?)
     }
 
     /// Whether the data source answers, in its own words when it does not.
-    pub async fn source_health(&self, source: &DataSource) -> Result<(), Refusal> {
+    pub async fn source_health(&self, source: &DataSource) -> Result<(), ApiError> {
         if source.kind == "prometheus" && !self.is_before(9, 0) {
             let answer =
                 self.ask(Request::get(format!("/api/datasources/uid/{}/health", encoded(&source.uid)))).await?;
@@ -181,7 +181,7 @@ impl<'a> Grafana<'a> {
     }
 
     /// Asks a data source through Grafana's proxy: by uid, and before 9 by number.
-    pub async fn through(&self, source: &DataSource, path: &str) -> Result<String, Refusal> {
+    pub async fn through(&self, source: &DataSource, path: &str) -> Result<String, ApiError> {
         let answer = self.ask(Request::get(self.proxy(source, path))).await?;
         if answer.is_good() { Ok(answer.body) } else { Err(refusal(&answer)) }
     }
@@ -195,13 +195,13 @@ impl<'a> Grafana<'a> {
     }
 
     /// What a data source's Prometheus has under `data`.
-    pub async fn prometheus(&self, source: &DataSource, path: &str) -> Result<Value, Refusal> {
+    pub async fn prometheus(&self, source: &DataSource, path: &str) -> Result<Value, ApiError> {
         let answer: Value = json(&self.through(source, path).await?)?;
         Ok(answer["data"].clone())
     }
 
     /// `None` when it does not have it.
-    pub async fn dashboard(&self, uid: &str) -> Result<Option<Held>, Refusal> {
+    pub async fn dashboard(&self, uid: &str) -> Result<Option<Held>, ApiError> {
         let answer = self.ask(Request::get(format!("/api/dashboards/uid/{}", encoded(uid)))).await?;
         match answer.status {
             404 => Ok(None),
@@ -211,7 +211,7 @@ impl<'a> Grafana<'a> {
     }
 
     /// All dashboards.
-    pub async fn search(&self) -> Result<Vec<Hit>, Refusal> {
+    pub async fn search(&self) -> Result<Vec<Hit>, ApiError> {
         let mut all: Vec<Hit> = Vec::new();
         for page in 1.. {
             let found: Vec<Hit> =
@@ -227,8 +227,8 @@ impl<'a> Grafana<'a> {
 }
 
 /// Grafana's own words: `message`, or Prometheus's `error` behind its proxy.
-fn refusal(answer: &Answer) -> Refusal {
+fn refusal(answer: &Answer) -> ApiError {
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
     let words = body.as_ref().and_then(|body| body["message"].as_str().or(body["error"].as_str()));
-    Refusal::status(answer.status, words.filter(|words| !words.is_empty()).unwrap_or_default())
+    ApiError::status(answer.status, words.filter(|words| !words.is_empty()).unwrap_or_default())
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::clients::api::{Refusal, encoded, json};
+use crate::clients::api::{ApiError, encoded, json};
 use crate::clients::exposition::Exposition;
-use crate::docker::{Door, Request};
+use crate::docker::{Request, ServiceEndpoint};
 use crate::time;
 
 /// A range query may take this long: it evaluates its expression thousands of times.
 const PATIENCE_FOR_RANGES: Duration = Duration::from_secs(30);
 
 pub struct Prometheus<'a> {
-    door: &'a Door,
+    endpoint: &'a ServiceEndpoint,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -128,12 +128,12 @@ pub struct Series {
 }
 
 impl<'a> Prometheus<'a> {
-    pub fn new(door: &'a Door) -> Self {
-        Self { door }
+    pub fn new(endpoint: &'a ServiceEndpoint) -> Self {
+        Self { endpoint }
     }
 
-    async fn data<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
-        let answer = self.door.ask(&Request::get(path)).await.map_err(Refusal::silence)?;
+    async fn data<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let answer = self.endpoint.ask(&Request::get(path)).await.map_err(ApiError::transport)?;
         Self::unwrapped(&answer.body, answer.status)
     }
 
@@ -144,7 +144,7 @@ impl<'a> Prometheus<'a> {
     }
 
     /// What is under `data`; Prometheus's own words when it refuses.
-    fn unwrapped<T: DeserializeOwned>(body: &str, status: u16) -> Result<T, Refusal> {
+    fn unwrapped<T: DeserializeOwned>(body: &str, status: u16) -> Result<T, ApiError> {
         #[derive(Deserialize)]
         struct Envelope<T> {
             #[serde(default = "Option::default")]
@@ -154,23 +154,23 @@ impl<'a> Prometheus<'a> {
         }
         if status != 200 {
             let said = json::<Envelope<serde_json::Value>>(body).ok().and_then(|envelope| envelope.error);
-            return Err(Refusal::status(status, said.as_deref().unwrap_or(body)));
+            return Err(ApiError::status(status, said.as_deref().unwrap_or(body)));
         }
-        json::<Envelope<T>>(body)?.data.ok_or_else(|| Refusal::said("it answers without data"))
+        json::<Envelope<T>>(body)?.data.ok_or_else(|| ApiError::said("it answers without data"))
     }
 
     /// Its own metrics, as it shows them.
-    pub async fn metrics(&self) -> Result<Exposition, Refusal> {
-        let answer = self.door.ask(&Request::get("/metrics")).await.map_err(Refusal::silence)?;
+    pub async fn metrics(&self) -> Result<Exposition, ApiError> {
+        let answer = self.endpoint.ask(&Request::get("/metrics")).await.map_err(ApiError::transport)?;
         if answer.is_good() {
             Ok(Exposition::read(&answer.body))
         } else {
-            Err(Refusal::status(answer.status, &answer.body))
+            Err(ApiError::status(answer.status, &answer.body))
         }
     }
 
     /// Targets that are scraped now.
-    pub async fn targets(&self) -> Result<Vec<Target>, Refusal> {
+    pub async fn targets(&self) -> Result<Vec<Target>, ApiError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
@@ -179,7 +179,7 @@ impl<'a> Prometheus<'a> {
         Ok(self.data::<Data>("/api/v1/targets?state=active").await?.active_targets)
     }
 
-    pub async fn rules(&self) -> Result<Vec<Group>, Refusal> {
+    pub async fn rules(&self) -> Result<Vec<Group>, ApiError> {
         #[derive(Deserialize)]
         struct Data {
             groups: Vec<Group>,
@@ -188,7 +188,7 @@ impl<'a> Prometheus<'a> {
     }
 
     /// Alerts that are pending or firing.
-    pub async fn alerts(&self) -> Result<Vec<Alert>, Refusal> {
+    pub async fn alerts(&self) -> Result<Vec<Alert>, ApiError> {
         #[derive(Deserialize)]
         struct Data {
             alerts: Vec<Alert>,
@@ -197,7 +197,7 @@ impl<'a> Prometheus<'a> {
     }
 
     /// Addresses of the Alertmanagers it sends to.
-    pub async fn alertmanagers(&self) -> Result<Vec<String>, Refusal> {
+    pub async fn alertmanagers(&self) -> Result<Vec<String>, ApiError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
@@ -211,7 +211,7 @@ impl<'a> Prometheus<'a> {
     }
 
     /// The configuration that is in force, as YAML.
-    pub async fn config(&self) -> Result<String, Refusal> {
+    pub async fn config(&self) -> Result<String, ApiError> {
         #[derive(Deserialize)]
         struct Data {
             yaml: String,
@@ -236,17 +236,17 @@ impl<'a> Prometheus<'a> {
     }
 
     /// The flags it was started with.
-    pub async fn flags(&self) -> Result<BTreeMap<String, String>, Refusal> {
+    pub async fn flags(&self) -> Result<BTreeMap<String, String>, ApiError> {
         self.data("/api/v1/status/flags").await
     }
 
     /// Names of all metrics that have samples between `start` and now, seconds since the epoch.
-    pub async fn metric_names(&self, start: f64) -> Result<BTreeSet<String>, Refusal> {
+    pub async fn metric_names(&self, start: f64) -> Result<BTreeSet<String>, ApiError> {
         self.data(&format!("/api/v1/label/__name__/values?start={start:.0}")).await
     }
 
     /// An instant query, by default for now; a scalar comes as one sample without labels.
-    pub async fn query(&self, expr: &str) -> Result<Vec<Sample>, Refusal> {
+    pub async fn query(&self, expr: &str) -> Result<Vec<Sample>, ApiError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Data {
@@ -259,10 +259,10 @@ impl<'a> Prometheus<'a> {
             value: (f64, String),
         }
         let request = Self::form("/api/v1/query", &[("query", expr)]);
-        let answer = self.door.ask(&request).await.map_err(Refusal::silence)?;
+        let answer = self.endpoint.ask(&request).await.map_err(ApiError::transport)?;
         let data: Data = Self::unwrapped(&answer.body, answer.status)?;
         let odd =
-            |error: serde_json::Error| Refusal::said(format!("it answers with other data than it should: {error}"));
+            |error: serde_json::Error| ApiError::said(format!("it answers with other data than it should: {error}"));
         if data.result_type == "scalar" {
             let (_, value): (f64, String) = serde_json::from_value(data.result).map_err(odd)?;
             return Ok(vec![Sample { labels: BTreeMap::new(), value: number(&value) }]);
@@ -272,12 +272,12 @@ impl<'a> Prometheus<'a> {
     }
 
     /// The value of an instant query that yields one series; `None` when it yields none.
-    pub async fn value(&self, expr: &str) -> Result<Option<f64>, Refusal> {
+    pub async fn value(&self, expr: &str) -> Result<Option<f64>, ApiError> {
         Ok(self.query(expr).await?.first().map(|sample| sample.value))
     }
 
     /// A range query; `start`, `end` and `step` in seconds.
-    pub async fn range(&self, expr: &str, start: f64, end: f64, step: f64) -> Result<Vec<Series>, Refusal> {
+    pub async fn range(&self, expr: &str, start: f64, end: f64, step: f64) -> Result<Vec<Series>, ApiError> {
         #[derive(Deserialize)]
         struct Data {
             result: Vec<One>,
@@ -290,7 +290,7 @@ impl<'a> Prometheus<'a> {
         let (start, end, step) = (start.to_string(), end.to_string(), step.to_string());
         let fields = [("query", expr), ("start", start.as_str()), ("end", end.as_str()), ("step", step.as_str())];
         let request = Self::form("/api/v1/query_range", &fields);
-        let answer = self.door.ask_within(&request, PATIENCE_FOR_RANGES).await.map_err(Refusal::silence)?;
+        let answer = self.endpoint.ask_within(&request, PATIENCE_FOR_RANGES).await.map_err(ApiError::transport)?;
         let data: Data = Self::unwrapped(&answer.body, answer.status)?;
         let series = |one: One| Series {
             labels: one.metric,

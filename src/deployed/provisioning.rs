@@ -12,12 +12,12 @@ use crate::yaml;
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
     pub sources: Vec<Source>,
-    pub boards: Vec<Board>,
+    pub boards: Vec<ProvisionedDashboard>,
 }
 
 /// A dashboard's file.
 #[derive(Debug, Clone)]
-pub struct Board {
+pub struct ProvisionedDashboard {
     /// `shop.json`
     pub file: String,
     pub uid: String,
@@ -90,7 +90,7 @@ fn providers(files: &BTreeMap<String, Vec<u8>>) -> Vec<Provider> {
     entries.filter_map(provider).collect()
 }
 
-fn board(provider: &Provider, file: &str, content: &str) -> Board {
+fn board(provider: &Provider, file: &str, content: &str) -> ProvisionedDashboard {
     let parsed = dashboard::parse(file, content);
     let refused = match &parsed {
         Err(error) => Some(format!("the file is no JSON: {}", error.causes.join(": "))),
@@ -101,7 +101,7 @@ fn board(provider: &Provider, file: &str, content: &str) -> Board {
         Ok(_) => None,
     };
     let model = parsed.unwrap_or_default();
-    Board {
+    ProvisionedDashboard {
         file: file.to_owned(),
         uid: dashboard::uid(&model).to_owned(),
         title: match dashboard::title(&model) {
@@ -117,7 +117,7 @@ fn board(provider: &Provider, file: &str, content: &str) -> Board {
 }
 
 /// Of two with one uid, or one title in a folder, Grafana takes neither.
-fn twice(boards: &mut [Board]) {
+fn twice(boards: &mut [ProvisionedDashboard]) {
     for index in 0..boards.len() {
         let one = &boards[index];
         let twin = boards.iter().enumerate().find(|(other, board)| {

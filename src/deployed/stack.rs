@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use crate::compose::Service;
 use crate::compose::values::SECRETS_TARGET;
-use crate::docker::{self, Client, Door};
+use crate::docker::{self, Client, ServiceEndpoint};
 use crate::error::{Error, Result};
 use crate::plan::Observed;
 use crate::plan::observed::{Container, State, label};
@@ -32,7 +32,7 @@ pub struct Deployed {
     pub container: Container,
     /// As it was deployed, from the container's label.
     pub service: Service,
-    door: OnceCell<Option<Door>>,
+    endpoint: OnceCell<Option<ServiceEndpoint>>,
     files: OnceCell<BTreeMap<String, Vec<u8>>>,
 }
 
@@ -55,8 +55,12 @@ impl Stack {
             .filter(|container| !container.parked)
             .map(|container| {
                 let service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
-                let deployed =
-                    Deployed { container: container.clone(), service, door: OnceCell::new(), files: OnceCell::new() };
+                let deployed = Deployed {
+                    container: container.clone(),
+                    service,
+                    endpoint: OnceCell::new(),
+                    files: OnceCell::new(),
+                };
                 (container.service.clone(), deployed)
             })
             .collect();
@@ -91,13 +95,13 @@ impl Stack {
     }
 
     /// The way to a service's own port, the one that its probe asks; `None` when it does not run or has none.
-    pub async fn door(&self, service: &str) -> Option<&Door> {
+    pub async fn endpoint(&self, service: &str) -> Option<&ServiceEndpoint> {
         let deployed = self.services.get(service).filter(|deployed| deployed.is_running())?;
         let probe = deployed.service.extension.as_ref()?.probe.as_ref()?;
-        let door = deployed.door.get_or_init(async || {
-            Some(Door::new(&self.client, &self.http, &deployed.container, probe.port, &self.helpers()))
+        let endpoint = deployed.endpoint.get_or_init(async || {
+            Some(ServiceEndpoint::new(&self.client, &self.http, &deployed.container, probe.port, &self.helpers()))
         });
-        door.await.as_ref()
+        endpoint.await.as_ref()
     }
 
     /// The files that a service has now, by path below `/etc/watchpost/current`. Empty when it has none.
@@ -144,12 +148,12 @@ impl Stack {
 
     pub async fn prometheus(&self) -> Option<Prometheus<'_>> {
         let (name, _) = self.of("prometheus")?;
-        Some(Prometheus::new(self.door(name).await?))
+        Some(Prometheus::new(self.endpoint(name).await?))
     }
 
     pub async fn alertmanager(&self) -> Option<Alertmanager<'_>> {
         let (name, _) = self.of("alertmanager")?;
-        Some(Alertmanager::new(self.door(name).await?))
+        Some(Alertmanager::new(self.endpoint(name).await?))
     }
 
     /// Grafana with its administrator's login, read from the service's own secret.
@@ -159,6 +163,6 @@ impl Stack {
         let user = environment.get("GF_SECURITY_ADMIN_USER").map_or("admin", String::as_str);
         let path = environment.get("GF_SECURITY_ADMIN_PASSWORD__FILE")?;
         let password = docker::read_secret(&self.client, &deployed.container.id, path).await;
-        Some(Grafana::new(self.door(name).await?, user, password))
+        Some(Grafana::new(self.endpoint(name).await?, user, password))
     }
 }

@@ -13,7 +13,7 @@ use super::courier::{self, Load};
 use super::create::{self, Marks};
 use super::gate::{self, Failure, Gate};
 use super::restore::{self, Parked};
-use super::watch::{Happening, Watch};
+use super::watch::{ContainerEvent, Watch};
 use super::{dag, pull, remove, store};
 use crate::compose::{File, Service, values};
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ pub struct Job<'a> {
     /// Values of the secrets that have a source; generated ones are kept on the host.
     pub secrets: &'a BTreeMap<String, Secret>,
     /// The key of the fingerprints, written to the store volume when it is created.
-    pub salt: &'a str,
+    pub fingerprint_key: &'a str,
     /// How long one service may take until it is ready.
     pub timeout: Duration,
 }
@@ -88,7 +88,7 @@ pub(super) struct Run<'a> {
 struct Passed<'a> {
     service: &'a str,
     container: String,
-    events: Receiver<Happening>,
+    events: Receiver<ContainerEvent>,
     stable_at: tokio::time::Instant,
     /// Made by this run, or one that was there before and only started?
     created: bool,
@@ -144,7 +144,7 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Action::CreateVolume { name, role, .. } => {
-                create::volume(self.client, self.file(), name, *role, self.job.salt).await?;
+                create::volume(self.client, self.file(), name, *role, self.job.fingerprint_key).await?;
                 (self.sink)(Event::VolumeCreated { name: name.clone() });
                 Ok(())
             }

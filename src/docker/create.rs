@@ -34,7 +34,7 @@ pub async fn network(client: &Client, file: &File, key: &str, name: &str) -> Res
     Ok(())
 }
 
-pub async fn volume(client: &Client, file: &File, name: &str, role: VolumeRole, salt: &str) -> Result<()> {
+pub async fn volume(client: &Client, file: &File, name: &str, role: VolumeRole, fingerprint_key: &str) -> Result<()> {
     let key = file.volumes.keys().find(|key| file.volume_name(key) == name).map_or("", String::as_str);
     let role_name = match role {
         VolumeRole::Data => "data",
@@ -47,7 +47,7 @@ pub async fn volume(client: &Client, file: &File, name: &str, role: VolumeRole, 
         labels.insert("com.docker.compose.volume".into(), key.into());
     }
     if role == VolumeRole::Store {
-        labels.insert(label::SALT.into(), salt.into());
+        labels.insert(label::FINGERPRINT_KEY.into(), fingerprint_key.into());
     }
     let declared = file.volumes.get(key).cloned().unwrap_or_default();
     let request = VolumeCreateRequest {

@@ -9,8 +9,8 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::connect::Client;
 use super::locate::locate;
-use super::reach::{self, Silence};
-use super::watch::{Happening, What};
+use super::reach::{self, TransportError};
+use super::watch::{ContainerEvent, What};
 use crate::compose::Service;
 use crate::event::{Event, Sink};
 
@@ -45,7 +45,7 @@ pub struct Gate<'a> {
 
 impl Gate<'_> {
     /// Waits until the service answers its probe or is healthy; `events` were subscribed to before the start.
-    pub async fn ready(&self, events: &mut Receiver<Happening>) -> Result<(), Failure> {
+    pub async fn ready(&self, events: &mut Receiver<ContainerEvent>) -> Result<(), Failure> {
         let started = Instant::now();
         let deadline = tokio::time::Instant::now() + self.timeout;
         let mut pause = FIRST;
@@ -91,8 +91,8 @@ impl Gate<'_> {
             Ok(answer) if answer.is_good() => Ok(()),
             Ok(answer) => Err(Trouble::NotYet(format!("it answers {} on {}", answer.status, probe.path))),
             // Nobody can ask it from here: its own healthcheck decides, and without one that it runs.
-            Err(Silence::NoWay) => self.inspect().await,
-            Err(Silence::NoAnswer(_)) => match self.inspect().await {
+            Err(TransportError::NoWay) => self.inspect().await,
+            Err(TransportError::NoAnswer(_)) => match self.inspect().await {
                 Err(Trouble::Failed(failure)) => Err(Trouble::Failed(failure)),
                 // A container that is healthy by its own check is ready, even if we cannot reach it.
                 Ok(()) if self.service.healthcheck.is_some() => Ok(()),
@@ -123,7 +123,11 @@ impl Gate<'_> {
     }
 
     /// Watches for what befalls the service until `until`.
-    pub async fn stays(&self, events: &mut Receiver<Happening>, until: tokio::time::Instant) -> Result<(), Failure> {
+    pub async fn stays(
+        &self,
+        events: &mut Receiver<ContainerEvent>,
+        until: tokio::time::Instant,
+    ) -> Result<(), Failure> {
         let started = Instant::now();
         let mut out_of_memory = false;
         while let Ok(event) = timeout_at(until, next_of(events, self.container)).await {
@@ -185,7 +189,7 @@ enum Trouble {
 }
 
 /// The next happening of this container; waits for ever when the stream is gone.
-async fn next_of(events: &mut Receiver<Happening>, container: &str) -> What {
+async fn next_of(events: &mut Receiver<ContainerEvent>, container: &str) -> What {
     use tokio::sync::broadcast::error::RecvError;
     loop {
         match events.recv().await {

@@ -66,8 +66,8 @@ pub async fn observe(client: &Client, project: &str, bundle: Option<&Bundle>) ->
 }
 
 /// The key of the stack's fingerprints, from its store volume.
-pub fn salt(observed: &Observed) -> Option<&str> {
-    observed.volumes.iter().find_map(|volume| volume.labels.get(label::SALT)).map(String::as_str)
+pub fn fingerprint_key(observed: &Observed) -> Option<&str> {
+    observed.volumes.iter().find_map(|volume| volume.labels.get(label::FINGERPRINT_KEY)).map(String::as_str)
 }
 
 async fn images(client: &Client, bundle: Option<&Bundle>) -> BTreeMap<String, String> {

@@ -78,14 +78,14 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Silence {
+pub enum TransportError {
     /// There is a way, and nobody answers on it (yet).
     NoAnswer(String),
     /// It cannot be asked from here: its network cannot be reached, and no container of the stack can ask for us.
     NoWay,
 }
 
-impl std::fmt::Display for Silence {
+impl std::fmt::Display for TransportError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoAnswer(why) => f.write_str(why),
@@ -95,7 +95,7 @@ impl std::fmt::Display for Silence {
 }
 
 /// The way to one port of one service, found at the first question and kept; asks a bounded number at once.
-pub struct Door {
+pub struct ServiceEndpoint {
     client: Client,
     http: reqwest::Client,
     container: Container,
@@ -115,7 +115,7 @@ enum Way {
     Wget,
 }
 
-impl Door {
+impl ServiceEndpoint {
     pub fn new(client: &Client, http: &reqwest::Client, container: &Container, port: u16, helpers: &[String]) -> Self {
         Self {
             client: client.clone(),
@@ -128,11 +128,11 @@ impl Door {
         }
     }
 
-    pub async fn ask(&self, request: &Request) -> Result<Answer, Silence> {
+    pub async fn ask(&self, request: &Request) -> Result<Answer, TransportError> {
         self.ask_within(request, PATIENCE).await
     }
 
-    pub async fn ask_within(&self, request: &Request, patience: Duration) -> Result<Answer, Silence> {
+    pub async fn ask_within(&self, request: &Request, patience: Duration) -> Result<Answer, TransportError> {
         // The semaphore is never closed.
         let _slot = self.slots.acquire().await;
         match self.way.get() {
@@ -142,8 +142,8 @@ impl Door {
     }
 
     /// Tries the ways in turn; the first that yields an answer is kept.
-    async fn find(&self, request: &Request, patience: Duration) -> Result<Answer, Silence> {
-        let mut silence = Silence::NoWay;
+    async fn find(&self, request: &Request, patience: Duration) -> Result<Answer, TransportError> {
+        let mut silence = TransportError::NoWay;
         for base in bases(&self.client, &self.container, self.port) {
             // What cannot be reached from here at all answers as slowly as what is slow: the next way tells them apart.
             let patience = patience.min(DIRECT);
@@ -151,7 +151,9 @@ impl Door {
             match self.by(&way, request, patience).await {
                 Ok(answer) => return Ok(self.keep(way, answer)),
                 // Refused means reached: nobody listens there, and asking otherwise would find the same.
-                Err(Silence::NoAnswer(why)) if why.contains("refused") => return Err(Silence::NoAnswer(why)),
+                Err(TransportError::NoAnswer(why)) if why.contains("refused") => {
+                    return Err(TransportError::NoAnswer(why));
+                }
                 Err(why) => silence = why,
             }
         }
@@ -159,13 +161,13 @@ impl Door {
             let way = Way::Tunnel(helper.clone());
             match self.by(&way, request, patience).await {
                 Ok(answer) => return Ok(self.keep(way, answer)),
-                Err(Silence::NoWay) => {}
+                Err(TransportError::NoWay) => {}
                 Err(why) => return Err(why),
             }
         }
         match self.by(&Way::Wget, request, patience).await {
             Ok(answer) => Ok(self.keep(Way::Wget, answer)),
-            Err(Silence::NoWay) => Err(silence),
+            Err(TransportError::NoWay) => Err(silence),
             Err(why) => Err(why),
         }
     }
@@ -176,11 +178,11 @@ impl Door {
         answer
     }
 
-    async fn by(&self, way: &Way, request: &Request, patience: Duration) -> Result<Answer, Silence> {
+    async fn by(&self, way: &Way, request: &Request, patience: Duration) -> Result<Answer, TransportError> {
         match way {
             Way::Direct(base) => fetch(&self.http, &format!("{base}{}", request.path), request, patience)
                 .await
-                .map_err(Silence::NoAnswer),
+                .map_err(TransportError::NoAnswer),
             Way::Tunnel(helper) => {
                 // A service's name is its alias on the stack's network.
                 let to = tunnel::To { host: &self.container.service, port: self.port };
@@ -198,12 +200,18 @@ pub async fn get(
     container: &Container,
     port: u16,
     path: &str,
-) -> Result<Answer, Silence> {
-    Door::new(client, http, container, port, &[]).ask(&Request::get(path)).await
+) -> Result<Answer, TransportError> {
+    ServiceEndpoint::new(client, http, container, port, &[]).ask(&Request::get(path)).await
 }
 
 /// Asks any address as a container of the stack would, to find out why Prometheus could not.
-pub async fn ask_from(client: &Client, helper: &str, host: &str, port: u16, path: &str) -> Result<Answer, Silence> {
+pub async fn ask_from(
+    client: &Client,
+    helper: &str,
+    host: &str,
+    port: u16,
+    path: &str,
+) -> Result<Answer, TransportError> {
     tunnel::ask(client, helper, &tunnel::To { host, port }, &Request::get(path), PATIENCE).await
 }
 

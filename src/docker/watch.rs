@@ -11,7 +11,7 @@ use crate::plan::observed::label;
 
 /// What befell a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happening {
+pub struct ContainerEvent {
     pub container: String,
     pub what: What,
 }
@@ -26,7 +26,7 @@ pub enum What {
 
 /// Listens until it is dropped.
 pub struct Watch {
-    sender: broadcast::Sender<Happening>,
+    sender: broadcast::Sender<ContainerEvent>,
     task: JoinHandle<()>,
 }
 
@@ -46,7 +46,7 @@ impl Watch {
         Self { sender, task }
     }
 
-    pub fn subscribe(&self) -> broadcast::Receiver<Happening> {
+    pub fn subscribe(&self) -> broadcast::Receiver<ContainerEvent> {
         self.sender.subscribe()
     }
 }
@@ -75,7 +75,7 @@ impl Drop for Watch {
     }
 }
 
-fn happening(event: &EventMessage) -> Option<Happening> {
+fn happening(event: &EventMessage) -> Option<ContainerEvent> {
     let actor = event.actor.as_ref()?;
     let what = match event.action.as_deref()? {
         "die" => {
@@ -87,5 +87,5 @@ fn happening(event: &EventMessage) -> Option<Happening> {
         action if action.starts_with("health_status: healthy") => What::Healthy,
         _ => return None,
     };
-    Some(Happening { container: actor.id.clone()?, what })
+    Some(ContainerEvent { container: actor.id.clone()?, what })
 }

@@ -180,8 +180,8 @@ async fn file(stack: &Stack, service: &str, path: &str) -> Asked<Value> {
 
 /// What a service says of itself.
 async fn metrics(stack: &Stack, service: &str) -> Asked<Exposition> {
-    let door = stack.door(service).await.ok_or("it cannot be asked from here")?;
-    let answer = door.ask(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
+    let endpoint = stack.endpoint(service).await.ok_or("it cannot be asked from here")?;
+    let answer = endpoint.ask(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
     if answer.is_good() {
         Ok(Exposition::read(&answer.body))
     } else {
@@ -292,7 +292,7 @@ async fn grafana((stack, service): (&Stack, &str)) -> Asked<GrafanaSeen> {
 }
 
 async fn sources(grafana: &crate::clients::grafana::Grafana<'_>) -> Result<Vec<Source>, Refused> {
-    let other = |refusal: crate::clients::api::Refusal| Refused::Other(refusal.to_string());
+    let other = |refusal: crate::clients::api::ApiError| Refused::Other(refusal.to_string());
     if !grafana.has_login() {
         return Err(Refused::Other("its password cannot be read from the container".into()));
     }

@@ -17,7 +17,7 @@ pub struct Fingerprints {
 impl Fingerprints {
     /// `values` holds the secrets that have a source; generated ones count by their name alone, since their value
     /// stays as long as the host keeps it.
-    pub fn of(bundle: &Bundle, salt: &str, values: &BTreeMap<String, Secret>) -> Self {
+    pub fn of(bundle: &Bundle, fingerprint_key: &str, values: &BTreeMap<String, Secret>) -> Self {
         let mut fingerprints = Self::default();
         for (name, service) in &bundle.compose.services {
             if service.has_files() {
@@ -26,7 +26,7 @@ impl Fingerprints {
             if !service.secrets.is_empty() {
                 let pairs =
                     service.secrets.iter().map(|secret| (secret.as_str(), value(&bundle.compose, secret, values)));
-                fingerprints.secrets.insert(name.clone(), secrets::fingerprint(salt, pairs));
+                fingerprints.secrets.insert(name.clone(), secrets::fingerprint(fingerprint_key, pairs));
             }
         }
         fingerprints

@@ -12,10 +12,10 @@ pub mod label {
     pub const SERVICE: &str = "watchpost.service";
     /// Hash of the service's files, and the name of their folder in its files volume.
     pub const FILES: &str = "watchpost.files";
-    /// Keyed fingerprint of the service's secrets; the key is `SALT` on the store volume.
+    /// Keyed fingerprint of the service's secrets; the key is `FINGERPRINT_KEY` on the store volume.
     pub const SECRETS: &str = "watchpost.secrets";
     /// On the store volume only: the random key of the fingerprints. cAdvisor does not export volume labels.
-    pub const SALT: &str = "watchpost.salt";
+    pub const FINGERPRINT_KEY: &str = "watchpost.salt";
     /// What a volume is for: `data`, `files`, `secrets`, `store`.
     pub const ROLE: &str = "watchpost.role";
 

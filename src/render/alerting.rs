@@ -53,7 +53,7 @@ fn child(route: &Route) -> Value {
     if !route.matches.is_empty() {
         child["matchers"] = route.matches.iter().map(|(label, value)| matcher(label, value)).collect();
     }
-    if route.goes_on {
+    if route.continues {
         child["continue"] = json!(true);
     }
     for (key, value) in [("group_wait", &route.group_wait), ("repeat_interval", &route.repeat_interval)] {

@@ -20,7 +20,7 @@ pub struct Route {
     pub receiver: String,
     pub matchers: Vec<Matcher>,
     /// Do the routes after it see the alert too?
-    pub goes_on: bool,
+    pub continues: bool,
     /// `...` stands for all labels.
     pub group_by: Vec<String>,
     /// Seconds.
@@ -95,7 +95,7 @@ impl Route {
         let mut route = Self {
             receiver: text("receiver").map(str::to_owned).or(parent.map(|p| p.receiver.clone())).unwrap_or_default(),
             matchers: matchers(value)?,
-            goes_on: value.get("continue").and_then(Value::as_bool).unwrap_or(false),
+            continues: value.get("continue").and_then(Value::as_bool).unwrap_or(false),
             group_by: list("group_by").or(parent.map(|p| p.group_by.clone())).unwrap_or_default(),
             group_wait: seconds("group_wait", parent.map_or(30.0, |p| p.group_wait)),
             group_interval: seconds("group_interval", parent.map_or(300.0, |p| p.group_interval)),
@@ -118,7 +118,7 @@ impl Route {
         for child in &self.routes {
             if child.find(labels, &path, hits) {
                 taken = true;
-                if !child.goes_on {
+                if !child.continues {
                     break;
                 }
             }

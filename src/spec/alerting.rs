@@ -38,7 +38,7 @@ pub struct Route {
     /// A receiver's name.
     pub to: String,
     #[serde(default, rename = "continue")]
-    pub goes_on: bool,
+    pub continues: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_wait: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use crate::clients::exposition::Exposition;
 
 /// What the catalog knows of metrics.
 #[derive(Debug, Default)]
-pub struct Knowledge {
+pub struct KnownMetrics {
     /// By the metrics of the recorded samples.
     metrics: BTreeMap<String, Known>,
     /// Metrics that are there only sometimes, and why, from the manifests.
@@ -22,27 +22,27 @@ struct Known {
     labels: BTreeSet<String>,
 }
 
-impl Knowledge {
+impl KnownMetrics {
     pub fn of(catalog: &Catalog) -> Self {
-        let mut knowledge = Self::default();
+        let mut known_metrics = Self::default();
         for component in catalog.components.values() {
             for absent in &component.manifest.sometimes {
                 // Lint has refused patterns that do not compile.
                 if let Ok(pattern) = Regex::new(&format!("^(?:{})$", absent.metrics)) {
-                    knowledge.sometimes.push((pattern, absent.why.clone()));
+                    known_metrics.sometimes.push((pattern, absent.why.clone()));
                 }
             }
             let Some(scrape) = &component.manifest.scrape else { continue };
             let sample = component.files.get("metrics.prom").and_then(|file| file.text().ok()).unwrap_or_default();
             for sample in Exposition::read(sample).samples() {
-                let known = knowledge.metrics.entry(sample.name.clone()).or_default();
+                let known = known_metrics.metrics.entry(sample.name.clone()).or_default();
                 if known.job.is_empty() {
                     known.job.clone_from(&scrape.job);
                 }
                 known.labels.extend(sample.labels.keys().cloned());
             }
         }
-        knowledge
+        known_metrics
     }
 
     /// Does any component bring this metric?
@@ -70,9 +70,9 @@ mod tests {
 
     #[test]
     fn what_ships_is_known() {
-        let knowledge = Knowledge::of(&Catalog::embedded().expect("the catalog"));
-        assert_eq!(knowledge.job("node_load1"), Some("node"));
-        assert!(knowledge.has_label("node_cpu_seconds_total", "mode"));
-        assert!(!knowledge.knows("no_such_metric"));
+        let known_metrics = KnownMetrics::of(&Catalog::embedded().expect("the catalog"));
+        assert_eq!(known_metrics.job("node_load1"), Some("node"));
+        assert!(known_metrics.has_label("node_cpu_seconds_total", "mode"));
+        assert!(!known_metrics.knows("no_such_metric"));
     }
 }

@@ -74,7 +74,7 @@ fn receiver(catalog: &Catalog, answers: &Answers, spec: &mut Spec) -> Result<()>
     spec.alerting.routes.push(Route {
         matches: Default::default(),
         to: RECEIVER.into(),
-        goes_on: false,
+        continues: false,
         group_wait: None,
         repeat_interval: None,
     });

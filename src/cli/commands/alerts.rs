@@ -8,7 +8,7 @@ use clap::Subcommand;
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
-use crate::clients::api::Refusal;
+use crate::clients::api::ApiError;
 use crate::deployed::Stack;
 use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::routing::{Labels, Tree};
@@ -44,7 +44,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 /// Prometheus or Alertmanager did not answer as asked.
-fn refused(service: &str, refusal: &Refusal) -> Error {
+fn refused(service: &str, refusal: &ApiError) -> Error {
     Error::new(format!("cannot ask `{service}`")).cause(refusal).hint("`watchpost verify` tells what is broken")
 }
 

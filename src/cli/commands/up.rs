@@ -145,7 +145,7 @@ async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &
         bundle: &prepared.bundle,
         fingerprints: &draft.fingerprints,
         secrets: &draft.secrets,
-        salt: &draft.salt,
+        fingerprint_key: &draft.fingerprint_key,
         timeout: context.global.timeout,
     };
     let services = draft.plan.operations.iter().filter_map(|operation| match &operation.action {

@@ -34,7 +34,7 @@ pub struct Draft {
     pub plan: Plan,
     pub fingerprints: Fingerprints,
     pub secrets: BTreeMap<String, Secret>,
-    pub salt: String,
+    pub fingerprint_key: String,
 }
 
 /// Looks at the host and plans; changes nothing.
@@ -42,10 +42,11 @@ pub async fn draft(client: &Client, prepared: &Prepared) -> Result<Draft> {
     let bundle = &prepared.bundle;
     let secrets = load_secrets(prepared)?;
     let observed = docker::observe(client, &bundle.compose.name, Some(bundle)).await?;
-    let salt = docker::salt(&observed).map_or_else(secrets::new_salt, |salt| Ok(salt.to_owned()))?;
-    let fingerprints = Fingerprints::of(bundle, &salt, &secrets);
+    let fingerprint_key = docker::fingerprint_key(&observed)
+        .map_or_else(secrets::new_fingerprint_key, |fingerprint_key| Ok(fingerprint_key.to_owned()))?;
+    let fingerprints = Fingerprints::of(bundle, &fingerprint_key, &secrets);
     let plan = plan::plan(bundle, &fingerprints, &observed)?;
-    Ok(Draft { plan, fingerprints, secrets, salt })
+    Ok(Draft { plan, fingerprints, secrets, fingerprint_key })
 }
 
 /// All secrets that have a source here; every one that is missing is named.

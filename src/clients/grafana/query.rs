@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One query of a panel with its variables filled in, but for those that depend on the resolution.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Asked {
+pub struct PanelQuery {
     /// The data source's uid.
     pub source: String,
     pub expr: String,
@@ -41,14 +41,14 @@ pub struct Asked {
 
 /// What a query shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
+pub enum QueryOutcome {
     Data,
     Nothing,
     /// The words of Grafana or Prometheus.
     Refused(String),
 }
 
-impl Asked {
+impl PanelQuery {
     /// Seconds; a range that ends before it begins has none.
     fn span(&self) -> u64 {
         self.from.saturating_sub(self.to)
@@ -88,17 +88,17 @@ impl Asked {
 
 impl Grafana<'_> {
     /// Runs them all; what they show, in the order in which they were asked.
-    pub async fn run(&self, asked: &[Asked], sources: &[DataSource]) -> Vec<Shown> {
+    pub async fn run(&self, asked: &[PanelQuery], sources: &[DataSource]) -> Vec<QueryOutcome> {
         // Queries of one time span go together, since a request has one.
         let mut order: Vec<usize> = (0..asked.len()).collect();
         order.sort_by_key(|index| (asked[*index].from, asked[*index].to));
         let together = |a: &usize, b: &usize| (asked[*a].from, asked[*a].to) == (asked[*b].from, asked[*b].to);
         let groups: Vec<&[usize]> = order.chunk_by(together).flat_map(|group| group.chunks(AT_ONCE)).collect();
         let answers = join_all(groups.iter().map(async |group| {
-            let queries: Vec<&Asked> = group.iter().map(|index| &asked[*index]).collect();
+            let queries: Vec<&PanelQuery> = group.iter().map(|index| &asked[*index]).collect();
             self.several(&queries, sources).await
         }));
-        let mut shown = vec![Shown::Nothing; asked.len()];
+        let mut shown = vec![QueryOutcome::Nothing; asked.len()];
         for (group, answers) in groups.iter().zip(answers.await) {
             for (index, answer) in group.iter().zip(answers) {
                 shown[*index] = answer;
@@ -107,7 +107,7 @@ impl Grafana<'_> {
         shown
     }
 
-    async fn several(&self, asked: &[&Asked], sources: &[DataSource]) -> Vec<Shown> {
+    async fn several(&self, asked: &[&PanelQuery], sources: &[DataSource]) -> Vec<QueryOutcome> {
         if self.is_before(9, 0) {
             return join_all(asked.iter().map(|one| self.by_proxy(one, sources))).await;
         }
@@ -116,12 +116,12 @@ impl Grafana<'_> {
             return (0..asked.len()).map(|index| shown(results.get(&name(index)))).collect();
         }
         match (asked, answer) {
-            ([_], Err(words)) => vec![Shown::Refused(words)],
+            ([_], Err(words)) => vec![QueryOutcome::Refused(words)],
             // One that cannot be read spoils the whole request: each by itself shows which.
             _ => {
                 join_all(asked.iter().map(async |one| match self.post(&[*one]).await {
                     Ok(results) => shown(results.get(&name(0))),
-                    Err(words) => Shown::Refused(words),
+                    Err(words) => QueryOutcome::Refused(words),
                 }))
                 .await
             }
@@ -129,13 +129,13 @@ impl Grafana<'_> {
     }
 
     /// The `results` of one request; they come with a status of 400 as soon as one query fails.
-    async fn post(&self, asked: &[&Asked]) -> Result<BTreeMap<String, Ran>, String> {
+    async fn post(&self, asked: &[&PanelQuery]) -> Result<BTreeMap<String, Ran>, String> {
         let (from, to) = asked.first().map_or((0, 0), |one| (one.from, one.to));
         let moment = |ago: u64| if ago == 0 { "now".to_owned() } else { format!("now-{ago}s") };
         let queries: Vec<Value> = asked.iter().enumerate().map(|(index, one)| one.as_json(&name(index))).collect();
         let body = json!({"queries": queries, "from": moment(from), "to": moment(to)}).to_string();
         let request = self.with_login(Request::post("/api/ds/query", "application/json", body));
-        let answer = self.door.ask_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
+        let answer = self.endpoint.ask_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
         #[derive(Deserialize)]
         struct Body {
             results: BTreeMap<String, Ran>,
@@ -144,9 +144,9 @@ impl Grafana<'_> {
         body.map(|body| body.results).map_err(|_| refusal(&answer).said)
     }
 
-    async fn by_proxy(&self, asked: &Asked, sources: &[DataSource]) -> Shown {
+    async fn by_proxy(&self, asked: &PanelQuery, sources: &[DataSource]) -> QueryOutcome {
         let Some(source) = sources.iter().find(|source| source.uid == asked.source) else {
-            return Shown::Refused("Data source not found".into());
+            return QueryOutcome::Refused("Data source not found".into());
         };
         let expr = encoded(&asked.executed(source));
         let now = now();
@@ -157,9 +157,9 @@ impl Grafana<'_> {
             format!("/api/v1/query?query={expr}")
         };
         match self.prometheus(source, &path).await {
-            Ok(data) if data["result"].as_array().is_some_and(Vec::is_empty) => Shown::Nothing,
-            Ok(_) => Shown::Data,
-            Err(refusal) => Shown::Refused(refusal.said),
+            Ok(data) if data["result"].as_array().is_some_and(Vec::is_empty) => QueryOutcome::Nothing,
+            Ok(_) => QueryOutcome::Data,
+            Err(refusal) => QueryOutcome::Refused(refusal.said),
         }
     }
 }
@@ -215,13 +215,13 @@ impl<'de> Deserialize<'de> for Filled {
 }
 
 /// A result shows data when one of its frames has a value; an empty one has a frame without fields.
-fn shown(result: Option<&Ran>) -> Shown {
-    let Some(result) = result else { return Shown::Nothing };
+fn shown(result: Option<&Ran>) -> QueryOutcome {
+    let Some(result) = result else { return QueryOutcome::Nothing };
     if let Some(words) = &result.error {
-        return Shown::Refused(words.clone());
+        return QueryOutcome::Refused(words.clone());
     }
     let filled = |frame: &Frame| frame.data.values.iter().any(|column| column.0);
-    if result.frames.iter().any(filled) { Shown::Data } else { Shown::Nothing }
+    if result.frames.iter().any(filled) { QueryOutcome::Data } else { QueryOutcome::Nothing }
 }
 
 #[cfg(test)]
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn intervals_follow_range_points_and_scrapes() {
-        let asked = |from: u64, interval: &str| Asked {
+        let asked = |from: u64, interval: &str| PanelQuery {
             source: "p".into(),
             expr: "rate(a[$__rate_interval]) / ${__interval_ms} > $__range_s".into(),
             instant: false,
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn absurd_ranges_are_asked_as_they_are() {
         for (from, to) in [(u64::MAX, 0), (0, u64::MAX), (60, 3600)] {
-            let asked = Asked {
+            let asked = PanelQuery {
                 source: "p".into(),
                 expr: "a[$__range]".into(),
                 instant: false,
@@ -275,9 +275,9 @@ mod tests {
     fn an_empty_frame_is_no_data_and_an_error_is_told() {
         let with = |values: Value| json!({"frames": [{"schema": {"fields": []}, "data": {"values": values}}]});
         let of = |result: Value| shown(serde_json::from_value(result).ok().as_ref());
-        assert_eq!(of(with(json!([]))), Shown::Nothing);
-        assert_eq!(of(with(json!([[], []]))), Shown::Nothing);
-        assert_eq!(of(with(json!([[1], [null]]))), Shown::Data);
-        assert_eq!(of(json!({"error": "bad_data: no"})), Shown::Refused("bad_data: no".into()));
+        assert_eq!(of(with(json!([]))), QueryOutcome::Nothing);
+        assert_eq!(of(with(json!([[], []]))), QueryOutcome::Nothing);
+        assert_eq!(of(with(json!([[1], [null]]))), QueryOutcome::Data);
+        assert_eq!(of(json!({"error": "bad_data: no"})), QueryOutcome::Refused("bad_data: no".into()));
     }
 }

@@ -11,7 +11,7 @@ use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
-use super::{Answer, Client, Request, Silence, TOO_LONG};
+use super::{Answer, Client, Request, TOO_LONG, TransportError};
 use crate::docker::said;
 
 /// No answer that we ask for is larger, in bytes.
@@ -31,12 +31,12 @@ pub(super) async fn ask(
     to: &To<'_>,
     request: &Request,
     patience: Duration,
-) -> Result<Answer, Silence> {
+) -> Result<Answer, TransportError> {
     if !is_one_line(request) {
-        return Err(Silence::NoAnswer("the question cannot be written as one line of HTTP".into()));
+        return Err(TransportError::NoAnswer("the question cannot be written as one line of HTTP".into()));
     }
     let asked = exchange(client, helper, to, request, patience);
-    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(Silence::NoAnswer(TOO_LONG.into())))
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(TransportError::NoAnswer(TOO_LONG.into())))
 }
 
 /// A break of line in a path or header would begin another question, with our login behind it.
@@ -52,8 +52,8 @@ async fn exchange(
     to: &To<'_>,
     request: &Request,
     patience: Duration,
-) -> Result<Answer, Silence> {
-    let silent = |error: bollard::errors::Error| Silence::NoAnswer(said(&error));
+) -> Result<Answer, TransportError> {
+    let silent = |error: bollard::errors::Error| TransportError::NoAnswer(said(&error));
     // `nc` would wait for a silent server long after we have gone.
     let seconds = (patience.as_secs() + 1).to_string();
     let command = ["timeout", &seconds, "nc", to.host, &to.port.to_string()].map(str::to_owned).to_vec();
@@ -66,7 +66,7 @@ async fn exchange(
     };
     let exec = client.docker.create_exec(helper, config).await.map_err(silent)?;
     let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
-    let StartExecResults::Attached { mut output, mut input } = started else { return Err(Silence::NoWay) };
+    let StartExecResults::Attached { mut output, mut input } = started else { return Err(TransportError::NoWay) };
     let (mut answer, mut complaint) = (Vec::new(), String::new());
     // A closed pipe shows in what `nc` complains of.
     if input.write_all(&written(to, request)).await.is_ok() {
@@ -78,7 +78,7 @@ async fn exchange(
             other => answer.extend_from_slice(&other.into_bytes()),
         }
         if answer.len() > LARGEST {
-            return Err(Silence::NoAnswer(format!("it answers with more than {} MB", LARGEST / 1_000_000)));
+            return Err(TransportError::NoAnswer(format!("it answers with more than {} MB", LARGEST / 1_000_000)));
         }
         if is_whole(&answer) {
             break;
@@ -126,7 +126,7 @@ fn parsed(answer: &[u8]) -> Option<Answer> {
 }
 
 /// Why no answer came, in the words that other clients use.
-async fn silence(client: &Client, exec: &str, answer: &[u8], complaint: &str) -> Silence {
+async fn silence(client: &Client, exec: &str, answer: &[u8], complaint: &str) -> TransportError {
     let code = client.docker.inspect_exec(exec).await.ok().and_then(|exec| exec.exit_code);
     let text = format!("{complaint}{}", String::from_utf8_lossy(answer));
     let lower = text.to_lowercase();
@@ -135,9 +135,9 @@ async fn silence(client: &Client, exec: &str, answer: &[u8], complaint: &str) ->
         || lower.contains("executable file not found")
         || lower.contains("applet not found")
     {
-        return Silence::NoWay;
+        return TransportError::NoWay;
     }
-    Silence::NoAnswer(if lower.contains("bad address") || lower.contains("resol") {
+    TransportError::NoAnswer(if lower.contains("bad address") || lower.contains("resol") {
         "no such host".into()
     } else if lower.contains("refused") {
         "connection refused".into()

@@ -6,7 +6,7 @@ use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 
-use super::{Answer, Client, Method, Request, Silence, TOO_LONG};
+use super::{Answer, Client, Method, Request, TOO_LONG, TransportError};
 use crate::docker::said;
 
 pub(super) async fn ask(
@@ -15,18 +15,18 @@ pub(super) async fn ask(
     port: u16,
     request: &Request,
     patience: Duration,
-) -> Result<Answer, Silence> {
+) -> Result<Answer, TransportError> {
     let asked = exchange(client, container, port, request);
-    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(Silence::NoAnswer(TOO_LONG.into())))
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(TransportError::NoAnswer(TOO_LONG.into())))
 }
 
-async fn exchange(client: &Client, container: &str, port: u16, request: &Request) -> Result<Answer, Silence> {
+async fn exchange(client: &Client, container: &str, port: u16, request: &Request) -> Result<Answer, TransportError> {
     if request.method != Method::Get || !request.headers.is_empty() {
-        return Err(Silence::NoWay);
+        return Err(TransportError::NoWay);
     }
     let silent = |error: bollard::errors::Error| {
         let why = said(&error);
-        if why.contains("executable file not found") { Silence::NoWay } else { Silence::NoAnswer(why) }
+        if why.contains("executable file not found") { TransportError::NoWay } else { TransportError::NoAnswer(why) }
     };
     let url = format!("http://127.0.0.1:{port}{}", request.path);
     let command = ["wget", "-q", "-O", "-", "-T", "3", &url].map(str::to_owned).to_vec();
@@ -44,7 +44,7 @@ async fn exchange(client: &Client, container: &str, port: u16, request: &Request
     match client.docker.inspect_exec(&exec.id).await.map_err(silent)?.exit_code {
         Some(0) => Ok(Answer { status: 200, body }),
         // What a shell and the runtime say when there is no such program, or it cannot be run.
-        Some(126 | 127) => Err(Silence::NoWay),
-        _ => Err(Silence::NoAnswer(body.trim().to_owned())),
+        Some(126 | 127) => Err(TransportError::NoWay),
+        _ => Err(TransportError::NoAnswer(body.trim().to_owned())),
     }
 }

@@ -67,7 +67,7 @@ impl Reader {
                 self.duration(place, key, value.as_deref());
             }
         }
-        let end = routes.iter().position(|(route, _)| route.matches.is_empty() && !route.goes_on);
+        let end = routes.iter().position(|(route, _)| route.matches.is_empty() && !route.continues);
         let rest = end.map(|end| &routes[end + 1..]).unwrap_or_default();
         for (_, place) in rest.iter().filter(|(route, _)| !route.asks_for_a_quiet_one()) {
             self.errors.push(

@@ -11,10 +11,10 @@ use crate::deployed::stack::Stack;
 use crate::docker;
 use crate::time;
 use crate::units::format_span;
-use crate::verify::facts::Facts;
 use crate::verify::links::delivery;
 use crate::verify::links::targets;
 use crate::verify::report::{Checked, Finding, Link};
+use crate::verify::snapshot::Snapshot;
 
 /// An alert that Prometheus has just begun to send may take so long to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
@@ -28,11 +28,11 @@ const RESEND: f64 = 60.0;
 /// What the way itself may take beyond that, in seconds.
 const SLACK: f64 = 30.0;
 
-pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
+pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     let Some((_, alertmanager)) = stack.of("alertmanager") else {
         return Checked::not_checked(Link::Alerting, "this stack has no Alertmanager", None);
     };
-    let groups = match &facts.groups {
+    let groups = match &snapshot.groups {
         Ok(groups) => groups,
         Err(refusal) => return targets::unreachable(Link::Alerting, stack, &refusal.said),
     };

@@ -10,8 +10,8 @@ use crate::docker::{self, Vitals};
 use crate::plan::observed::label;
 use crate::render::hash_files;
 use crate::time;
-use crate::verify::facts::Facts;
 use crate::verify::report::{Checked, Finding, Link};
+use crate::verify::snapshot::Snapshot;
 
 /// A container that has more than this of its memory is about to lose it, in per cent.
 const NEAR_LIMIT: u64 = 90;
@@ -20,13 +20,13 @@ const LATELY: f64 = 900.0;
 /// Clocks further apart than this break what compares times, in seconds.
 const SKEW: f64 = 10.0;
 
-pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
+pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     let (each, clocks) = tokio::join!(
-        join_all(stack.services.iter().map(|(name, deployed)| service(stack, facts, name, deployed))),
+        join_all(stack.services.iter().map(|(name, deployed)| service(stack, snapshot, name, deployed))),
         clocks(stack)
     );
     let mut findings: Vec<Finding> = each.into_iter().flatten().collect();
-    findings.extend(missing(stack, facts));
+    findings.extend(missing(stack, snapshot));
     findings.extend(clocks);
     Checked::new(Link::Containers, &[("container", stack.services.len())], findings)
 }
@@ -36,15 +36,15 @@ pub fn id(service: &str) -> String {
 }
 
 /// Services of the spec that the host does not have.
-fn missing(stack: &Stack, facts: &Facts<'_>) -> Vec<Finding> {
-    let wanted = facts.bundle.map(|bundle| bundle.compose.services.keys()).into_iter().flatten();
+fn missing(stack: &Stack, snapshot: &Snapshot<'_>) -> Vec<Finding> {
+    let wanted = snapshot.bundle.map(|bundle| bundle.compose.services.keys()).into_iter().flatten();
     wanted
         .filter(|name| !stack.services.contains_key(*name))
         .map(|name| Finding::broken(id(name), name, "is in the spec, and not there").mend("watchpost up"))
         .collect()
 }
 
-async fn service(stack: &Stack, facts: &Facts<'_>, name: &str, deployed: &Deployed) -> Vec<Finding> {
+async fn service(stack: &Stack, snapshot: &Snapshot<'_>, name: &str, deployed: &Deployed) -> Vec<Finding> {
     let container = &deployed.container;
     let Some(vitals) = docker::vitals(&stack.client, &container.id).await else {
         return vec![Finding::broken(id(name), name, "was removed a moment ago").mend("watchpost up")];
@@ -55,7 +55,7 @@ async fn service(stack: &Stack, facts: &Facts<'_>, name: &str, deployed: &Deploy
     let files = files(stack, name, deployed).await;
     let mut findings: Vec<Finding> =
         [files, settings(stack, name, deployed, &vitals), restarts(name, &vitals)].into_iter().flatten().collect();
-    findings.extend(pending(facts, name, deployed));
+    findings.extend(pending(snapshot, name, deployed));
     if findings.iter().all(|finding| !finding.is_broken()) {
         findings.insert(0, Finding::ok(id(name), name));
     }
@@ -171,8 +171,8 @@ fn restarts(name: &str, vitals: &Vitals) -> Option<Finding> {
 }
 
 /// What the spec says by now and nobody has deployed.
-fn pending(facts: &Facts<'_>, name: &str, deployed: &Deployed) -> Option<Finding> {
-    let bundle = facts.bundle?;
+fn pending(snapshot: &Snapshot<'_>, name: &str, deployed: &Deployed) -> Option<Finding> {
+    let bundle = snapshot.bundle?;
     let service = bundle.compose.services.get(name)?;
     let settings = compose::hash(service) == deployed.container.label(label::CONFIG_HASH);
     let files = !service.has_files() || bundle.files_hash(name) == deployed.container.label(label::FILES);

@@ -1,21 +1,21 @@
 //! From Grafana to data in every panel: login, data sources, dashboards, and each query of each panel.
 
 mod data_sources;
+mod drift;
 mod empty;
 mod once;
 mod queries;
-mod survey;
 mod variables;
 
 use crate::clients::grafana::{DataSource, Grafana, Login};
 use crate::deployed::provisioning::Expected;
 use crate::deployed::stack::{Deployed, Stack};
-use crate::verify::facts::Facts;
 use crate::verify::report::{Checked, Finding, Link};
+use crate::verify::snapshot::Snapshot;
 
-pub use survey::{Kept, State, survey};
+pub use drift::{DashboardDrift, State, drift};
 
-pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
+pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     let Some((service, deployed)) = stack.of("grafana") else {
         return Checked::not_checked(Link::Dashboards, "there is no Grafana in this stack", None);
     };
@@ -27,7 +27,7 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
     let expected = Expected::of(stack.files(service).await);
     let (mut findings, unusable) = data_sources::check(stack, service, &grafana, &sources, &expected).await;
     findings.insert(0, finding);
-    let kept = match survey(&grafana, &expected).await {
+    let kept = match drift(&grafana, &expected).await {
         Ok(kept) => kept,
         Err(refusal) => {
             findings
@@ -35,8 +35,8 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
             return Checked::new(Link::Dashboards, &[], findings);
         }
     };
-    findings.extend(kept.iter().filter(|kept| kept.expected.is_some()).map(|kept| survey::finding(stack, kept)));
-    let whole = queries::Whole { stack, facts, grafana: &grafana, sources: &sources, unusable: &unusable };
+    findings.extend(kept.iter().filter(|kept| kept.expected.is_some()).map(|kept| drift::finding(stack, kept)));
+    let whole = queries::Whole { stack, snapshot, grafana: &grafana, sources: &sources, unusable: &unusable };
     let (asked, panels) = queries::check(&whole, &kept).await;
     findings.extend(panels);
     let boards = kept.iter().filter(|kept| kept.expected.is_some()).count();

@@ -5,8 +5,8 @@
 
 mod attempt;
 mod cause;
-mod letter;
-mod track;
+mod test_alert;
+mod tracker;
 mod verdict;
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 
 use crate::clients::alertmanager::{Alertmanager, Posted};
-use crate::clients::api::Refusal;
+use crate::clients::api::ApiError;
 use crate::deployed::alertmanager::rendered_tree;
 use crate::deployed::stack::Stack;
 use crate::docker;
@@ -24,8 +24,8 @@ use crate::time;
 use crate::verify::links::containers;
 use crate::verify::report::{Checked, Finding, Link};
 
-use letter::Letter;
-use track::{Outcome, Track};
+use test_alert::TestAlert;
+use tracker::{DeliveryTracker, Outcome};
 
 /// How long a receiver may take to answer, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,14 +57,14 @@ pub async fn tree(stack: &Stack, link: Link) -> Result<Tree, Checked> {
     let Some((name, deployed)) = stack.of("alertmanager") else {
         return Err(Checked::not_checked(link, "this stack has no Alertmanager", None));
     };
-    let broken = |refusal: Refusal| {
+    let broken = |refusal: ApiError| {
         let because = (!deployed.is_running()).then(|| containers::id(name));
         let mend = if because.is_some() { "watchpost up".to_owned() } else { format!("watchpost logs {name}") };
         let id = format!("alertmanager:{}", link.name());
         let finding = Finding::broken(id, name, "cannot be asked").why(refusal.said).because(because).mend(mend);
         Checked::new(link, &[], vec![finding])
     };
-    let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(Refusal::said("it does not run"))) };
+    let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(ApiError::said("it does not run"))) };
     let config = alertmanager.config().await.map_err(broken)?;
     // What cannot be read here may well be read by Alertmanager.
     Tree::of(&config).map_err(|why| Checked::not_checked(link, format!("its routes cannot be read here: {why}"), None))
@@ -76,7 +76,7 @@ pub async fn deliver(stack: &Stack, tree: &Tree, to: &To, patience: Duration, si
         let how = "add `alerting:` to watchpost.yaml, then: watchpost up".to_owned();
         return Checked::not_checked(Link::Delivery, "no receiver is configured", Some(how));
     }
-    let (letters, mut findings) = letter::letters(tree, to);
+    let (letters, mut findings) = test_alert::letters(tree, to);
     let mut tracks = tracks(tree, &letters);
     if !tracks.is_empty() {
         match follow(stack, &letters, &mut tracks, patience, sink).await {
@@ -93,8 +93,8 @@ pub async fn deliver(stack: &Stack, tree: &Tree, to: &To, patience: Duration, si
 }
 
 /// One track for each receiver and kind of integration that a letter reaches.
-fn tracks(tree: &Tree, letters: &[Letter]) -> Vec<Track> {
-    let mut tracks: Vec<Track> = Vec::new();
+fn tracks(tree: &Tree, letters: &[TestAlert]) -> Vec<DeliveryTracker> {
+    let mut tracks: Vec<DeliveryTracker> = Vec::new();
     for letter in letters {
         for hit in tree.hits(&letter.labels) {
             let Some(receiver) = tree.receiver(&hit.route.receiver) else { continue };
@@ -102,7 +102,8 @@ fn tracks(tree: &Tree, letters: &[Letter]) -> Vec<Track> {
                 if tracks.iter().any(|track| track.receiver == receiver.name && track.kind == kind) {
                     continue;
                 }
-                let mut track = Track::new(&receiver.name, kind, number, hit.route, &letter.id, &letter.separate());
+                let mut track =
+                    DeliveryTracker::new(&receiver.name, kind, number, hit.route, &letter.id, &letter.separate());
                 track.send_resolved = send_resolved;
                 tracks.push(track);
             }
@@ -126,12 +127,12 @@ fn kinds(receiver: &Receiver) -> Vec<(&str, usize, bool)> {
 /// Errors: Alertmanager does not take the alerts, or does not answer any more.
 async fn follow(
     stack: &Stack,
-    letters: &[Letter],
-    tracks: &mut [Track],
+    letters: &[TestAlert],
+    tracks: &mut [DeliveryTracker],
     patience: Duration,
     sink: Sink<'_>,
-) -> Result<(), Refusal> {
-    let gone = || Refusal::said("it does not run");
+) -> Result<(), ApiError> {
+    let gone = || ApiError::said("it does not run");
     let alertmanager = stack.alertmanager().await.ok_or_else(gone)?;
     let container = stack.of("alertmanager").map(|(_, deployed)| deployed.container.id.clone()).ok_or_else(gone)?;
     let ahead = clock_ahead(stack).await;
@@ -166,7 +167,7 @@ async fn follow(
             sink(step(track, text));
         }
     }
-    while !tracks.iter().all(Track::is_done) {
+    while !tracks.iter().all(DeliveryTracker::is_done) {
         turn(stack, &alertmanager, &container, &mut log, tracks, patience, sink).await?;
     }
     Ok(())
@@ -178,10 +179,10 @@ async fn turn(
     alertmanager: &Alertmanager<'_>,
     container: &str,
     log: &mut (impl futures_util::Stream<Item = String> + Unpin),
-    tracks: &mut [Track],
+    tracks: &mut [DeliveryTracker],
     patience: Duration,
     sink: Sink<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let until = Instant::now() + PAUSE;
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -215,15 +216,15 @@ async fn turn(
     Ok(())
 }
 
-fn step(track: &Track, step: String) -> Event {
+fn step(track: &DeliveryTracker, step: String) -> Event {
     Event::DeliveryStep { receiver: track.receiver.clone(), step }
 }
 
-fn posted(letters: &[Letter], starts: f64, ends: f64) -> Vec<Posted> {
+fn posted(letters: &[TestAlert], starts: f64, ends: f64) -> Vec<Posted> {
     let times = (time::text(starts), time::text(ends));
-    let alert = |letter: &Letter| Posted {
+    let alert = |letter: &TestAlert| Posted {
         labels: letter.labels.clone(),
-        annotations: letter::annotations(),
+        annotations: test_alert::annotations(),
         starts_at: times.0.clone(),
         ends_at: times.1.clone(),
     };
@@ -238,7 +239,7 @@ pub(super) async fn clock_ahead(stack: &Stack) -> f64 {
 }
 
 /// What Alertmanager says of each alert, while it has it.
-async fn look(alertmanager: &Alertmanager<'_>, tracks: &mut [Track]) {
+async fn look(alertmanager: &Alertmanager<'_>, tracks: &mut [DeliveryTracker]) {
     let Ok(held) = alertmanager.alerts("watchpost_test!=\"\"").await else { return };
     for track in tracks {
         let own = held.iter().find(|alert| alert.labels.get("watchpost_test") == Some(&track.id));

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::clients::prometheus::{Group, Rule};
 use crate::deployed::stack::Stack;
 use crate::error::did_you_mean;
-use crate::promql::{Lack, Query, Selector};
+use crate::promql::{MissingSelector, Query, Selector};
 use crate::time;
 use crate::verify::absence::{self, Absence};
-use crate::verify::facts::Facts;
 use crate::verify::report::{Checked, Finding, Link};
 use crate::verify::series::{Missing, Series};
+use crate::verify::snapshot::Snapshot;
 use crate::yaml::{self, Node};
 
 /// Where the rules lie in Prometheus's container.
@@ -20,13 +20,13 @@ const SLACK: f64 = 10.0;
 /// Metrics of one exporter begin alike; a slip of the pen leaves more than this the same.
 const ALIKE: f64 = 0.8;
 
-pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
-    let groups = match &facts.groups {
+pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
+    let groups = match &snapshot.groups {
         Ok(groups) => groups,
         Err(refusal) => return crate::verify::links::targets::unreachable(Link::Rules, stack, &refusal.said),
     };
     let mut findings = loaded(stack, groups).await;
-    findings.extend(groups.iter().filter_map(|group| late(group, facts.now)));
+    findings.extend(groups.iter().filter_map(|group| late(group, snapshot.now)));
     let rules: Vec<(&Group, &Rule)> =
         groups.iter().flat_map(|group| group.rules.iter().map(move |rule| (group, rule))).collect();
     let selectors: BTreeSet<Selector> = rules
@@ -38,7 +38,7 @@ pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
         Some(prometheus) => Series::of(&prometheus, &selectors).await,
         None => Series::default(),
     };
-    findings.extend(rules.iter().map(|(group, rule)| one(facts, &series, group, rule)));
+    findings.extend(rules.iter().map(|(group, rule)| one(snapshot, &series, group, rule)));
     Checked::new(Link::Rules, &[("rule", rules.len())], findings)
 }
 
@@ -103,7 +103,7 @@ fn late(group: &Group, now: f64) -> Option<Finding> {
     )
 }
 
-fn one(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule) -> Finding {
+fn one(snapshot: &Snapshot<'_>, series: &Series, group: &Group, rule: &Rule) -> Finding {
     if rule.health == "err" {
         let said = rule.last_error.as_deref().unwrap_or("it does not say why");
         return Finding::broken(id(group, rule), &rule.name, "does not evaluate")
@@ -116,24 +116,24 @@ fn one(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule) -> Findin
     match query.can_yield(&exists) {
         Ok(()) => match query.wanted().iter().find(|selector| !exists(selector)) {
             None => Finding::ok(id(group, rule), &rule.name),
-            Some(selector) => without(facts, group, rule, selector),
+            Some(selector) => without(snapshot, group, rule, selector),
         },
-        Err(lack) => lacking(facts, series, group, rule, &lack),
+        Err(lack) => lacking(snapshot, series, group, rule, &lack),
     }
 }
 
 /// A rule that works, though something it asks for as well is not there.
-fn without(facts: &Facts<'_>, group: &Group, rule: &Rule, selector: &Selector) -> Finding {
+fn without(snapshot: &Snapshot<'_>, group: &Group, rule: &Rule, selector: &Selector) -> Finding {
     let what = format!("goes without: `{}` is not there", selector.text);
     let finding = Finding::note(id(group, rule), &rule.name, what);
-    match absence::explain(selector, facts) {
+    match absence::explain(selector, snapshot) {
         Absence::TargetDown(target) => finding.because(Some(target)),
         Absence::Expected(why) | Absence::Unknown(why) => finding.why(why),
     }
 }
 
 /// A rule that cannot yield anything now.
-fn lacking(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule, lack: &Lack) -> Finding {
+fn lacking(snapshot: &Snapshot<'_>, series: &Series, group: &Group, rule: &Rule, lack: &MissingSelector) -> Finding {
     let (id, name) = (id(group, rule), &rule.name);
     let never = if rule.is_alert() { "can never fire" } else { "can never record anything" };
     let asks = if lack.divisor { "divides by" } else { "asks for" };
@@ -145,13 +145,13 @@ fn lacking(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule, lack:
         }
         _ => format!("{never}: it {asks} `{metric}`, which is not there"),
     };
-    match absence::explain(&lack.selector, facts) {
+    match absence::explain(&lack.selector, snapshot) {
         Absence::TargetDown(target) => Finding::broken(id, name, what).because(Some(target)),
         Absence::Expected(why) => Finding::note(id, name, what).why(why),
         Absence::Unknown(why) => {
             let wrong = match missing {
                 Some(Missing::Label(label)) => format!("the label `{label}` of `{metric}` in {}", file(group)),
-                _ => format!("`{metric}` in {}{}", file(group), guess(facts, metric)),
+                _ => format!("`{metric}` in {}{}", file(group), guess(snapshot, metric)),
             };
             Finding::broken(id, name, what).why(why).mend(format!("correct {wrong}, then watchpost up"))
         }
@@ -159,9 +159,9 @@ fn lacking(facts: &Facts<'_>, series: &Series, group: &Group, rule: &Rule, lack:
 }
 
 /// `: did you mean NAME?`, when a metric of that name is there.
-fn guess(facts: &Facts<'_>, metric: &str) -> String {
+fn guess(snapshot: &Snapshot<'_>, metric: &str) -> String {
     let near = |known: &&str| strsim::normalized_damerau_levenshtein(known, metric) > ALIKE;
-    let meant = did_you_mean(metric, facts.names.iter().flatten().map(String::as_str).filter(near));
+    let meant = did_you_mean(metric, snapshot.names.iter().flatten().map(String::as_str).filter(near));
     meant.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default()
 }
 

@@ -13,21 +13,21 @@ use crate::deployed::prometheus::rendered_jobs;
 use crate::deployed::redact;
 use crate::deployed::stack::{Deployed, Stack};
 use crate::docker::{self, reach};
-use crate::verify::facts::{Down, Facts};
 use crate::verify::links::containers;
 use crate::verify::links::targets::scrape_error::{Cause, cause};
 use crate::verify::report::{Checked, Finding, Link};
+use crate::verify::snapshot::{Down, Snapshot};
 
 /// Targets that fail are asked from inside, this many at once.
 const AT_ONCE: usize = 8;
 
-pub async fn check(stack: &Stack, facts: &Facts<'_>) -> Checked {
-    let targets = match &facts.targets {
+pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
+    let targets = match &snapshot.targets {
         Ok(targets) => targets,
         Err(refusal) => return unreachable(Link::Targets, stack, &refusal.said),
     };
-    let each = stream::iter(targets.iter().map(|target| one(stack, facts, target)));
-    let (mut findings, subjects) = tokio::join!(each.buffered(AT_ONCE).collect::<Vec<_>>(), subjects(stack, facts));
+    let each = stream::iter(targets.iter().map(|target| one(stack, snapshot, target)));
+    let (mut findings, subjects) = tokio::join!(each.buffered(AT_ONCE).collect::<Vec<_>>(), subjects(stack, snapshot));
     findings.extend(configuration(stack).await);
     findings.extend(jobs(stack, targets).await);
     // An exporter that answers and does not reach what it watches is down all the same.
@@ -60,9 +60,9 @@ pub fn id(target: &Target) -> String {
 }
 
 /// Broken targets, for what rests on them.
-pub fn down(checked: &Checked, facts: &Facts<'_>) -> Vec<Down> {
+pub fn down(checked: &Checked, snapshot: &Snapshot<'_>) -> Vec<Down> {
     let broken: BTreeSet<&str> = checked.broken().map(|finding| finding.id.as_str()).collect();
-    let targets = facts.targets.as_deref().unwrap_or_default().iter();
+    let targets = snapshot.targets.as_deref().unwrap_or_default().iter();
     let is_down = targets.filter(|target| broken.contains(id(target).as_str()));
     is_down
         .map(|target| Down {
@@ -74,9 +74,9 @@ pub fn down(checked: &Checked, facts: &Facts<'_>) -> Vec<Down> {
 }
 
 /// Targets whose container is broken follow from that.
-pub fn follow(mut targets: Checked, containers: &Checked, facts: &Facts<'_>) -> Checked {
+pub fn follow(mut targets: Checked, containers: &Checked, snapshot: &Snapshot<'_>) -> Checked {
     let broken: BTreeSet<&str> = containers.broken().map(|finding| finding.id.as_str()).collect();
-    let all = facts.targets.as_deref().unwrap_or_default();
+    let all = snapshot.targets.as_deref().unwrap_or_default();
     for finding in targets.findings.iter_mut().filter(|finding| finding.is_broken()) {
         let Some(target) = all.iter().find(|target| id(target) == finding.id) else { continue };
         let container = containers::id(host_and_port(&target.scrape_url).0);
@@ -87,30 +87,30 @@ pub fn follow(mut targets: Checked, containers: &Checked, facts: &Facts<'_>) -> 
     targets
 }
 
-async fn one(stack: &Stack, facts: &Facts<'_>, target: &Target) -> Finding {
+async fn one(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target) -> Finding {
     let name = target.name();
     match target.health.as_str() {
         "up" => Finding::ok(id(target), name),
         "unknown" => Finding::not_checked(id(target), name, "was not scraped yet")
             .why(format!("it is scraped every {}", target.scrape_interval))
             .mend("watchpost verify, a little later"),
-        _ => match silent_exporter(stack, facts, target).await {
+        _ => match silent_exporter(stack, snapshot, target).await {
             Some(finding) => finding,
-            None => failing(stack, facts, target).await,
+            None => failing(stack, snapshot, target).await,
         },
     }
 }
 
 /// An exporter that gives no answer because it waits for what it watches: its log says what for.
-async fn silent_exporter(stack: &Stack, facts: &Facts<'_>, target: &Target) -> Option<Finding> {
+async fn silent_exporter(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target) -> Option<Finding> {
     let (service, deployed) = stack.services.get_key_value(host_and_port(&target.scrape_url).0)?;
-    let manifest = &facts.catalog.components.get(deployed.component())?.manifest;
+    let manifest = &snapshot.catalog.components.get(deployed.component())?.manifest;
     manifest.scrape.as_ref()?.up.as_ref()?;
     docker::telling_of_error(&stack.log(service).await)?;
-    Some(subject(stack, facts, target.label("job"), service).await)
+    Some(subject(stack, snapshot, target.label("job"), service).await)
 }
 
-async fn failing(stack: &Stack, facts: &Facts<'_>, target: &Target) -> Finding {
+async fn failing(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target) -> Finding {
     let (host, port) = host_and_port(&target.scrape_url);
     let cause = cause(&target.last_error, host, port, &target.scrape_timeout);
     let mut finding = Finding::broken(id(target), target.name(), cause.words.clone());
@@ -122,7 +122,7 @@ async fn failing(stack: &Stack, facts: &Facts<'_>, target: &Target) -> Finding {
     {
         finding = finding.why(format!("the container `{host}` listens on {port}"));
     }
-    finding.mend(mend(stack, facts, target, host, cause.kind))
+    finding.mend(mend(stack, snapshot, target, host, cause.kind))
 }
 
 /// What a container of the stack sees when it asks the same.
@@ -140,14 +140,14 @@ async fn own_probe(stack: &Stack, target: &Target) -> Option<String> {
             let first: String = redact::shown(first, &[]).chars().take(60).collect();
             format!("asked from inside the network: {} {first}", answer.status).trim_end().to_owned()
         }
-        Err(reach::Silence::NoWay) => return None,
+        Err(reach::TransportError::NoWay) => return None,
         Err(silence) => format!("asked from inside the network: {silence}"),
     })
 }
 
-fn mend(stack: &Stack, facts: &Facts<'_>, target: &Target, host: &str, kind: Cause) -> String {
+fn mend(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target, host: &str, kind: Cause) -> String {
     // A job of the user's own may name a service of ours and another port: that is the spec's to correct.
-    let scrape = |deployed: &Deployed| facts.catalog.components.get(deployed.component())?.manifest.scrape.clone();
+    let scrape = |deployed: &Deployed| snapshot.catalog.components.get(deployed.component())?.manifest.scrape.clone();
     let ours = |deployed: &&Deployed| scrape(deployed).is_some_and(|scrape| scrape.job == target.label("job"));
     if let Some(deployed) = stack.services.get(host).filter(|deployed| ours(deployed) || !deployed.is_running()) {
         return match deployed.is_running() {
@@ -156,7 +156,7 @@ fn mend(stack: &Stack, facts: &Facts<'_>, target: &Target, host: &str, kind: Cau
         };
     }
     let job = target.label("job");
-    let place = match facts.bundle.is_some() {
+    let place = match snapshot.bundle.is_some() {
         true => format!("the job `{job}` under `targets:` in watchpost.yaml"),
         false => format!("the job `{job}`"),
     };
@@ -203,9 +203,9 @@ async fn jobs(stack: &Stack, targets: &[Target]) -> Vec<Finding> {
 }
 
 /// Exporters whose own metric says that they do not reach what they watch.
-async fn subjects(stack: &Stack, facts: &Facts<'_>) -> Vec<Finding> {
+async fn subjects(stack: &Stack, snapshot: &Snapshot<'_>) -> Vec<Finding> {
     let Some(prometheus) = stack.prometheus().await else { return Vec::new() };
-    let with_up = facts.catalog.components.values().filter_map(|component| {
+    let with_up = snapshot.catalog.components.values().filter_map(|component| {
         let scrape = component.manifest.scrape.as_ref()?;
         stack.of(&component.manifest.name)?;
         Some((scrape.job.as_str(), scrape.up.as_deref()?))
@@ -214,13 +214,13 @@ async fn subjects(stack: &Stack, facts: &Facts<'_>) -> Vec<Finding> {
     for (job, up) in with_up {
         for sample in prometheus.query(&format!("{up}{{job=\"{job}\"}} == 0")).await.unwrap_or_default() {
             let instance = sample.labels.get("instance").cloned().unwrap_or_default();
-            findings.push(subject(stack, facts, job, &instance).await);
+            findings.push(subject(stack, snapshot, job, &instance).await);
         }
     }
     findings
 }
 
-async fn subject(stack: &Stack, facts: &Facts<'_>, job: &str, instance: &str) -> Finding {
+async fn subject(stack: &Stack, snapshot: &Snapshot<'_>, job: &str, instance: &str) -> Finding {
     let name = format!("{job}/{instance}");
     let finding = |what: String| {
         Finding::broken(format!("target:{name}"), name.clone(), what).mend(format!("watchpost logs {instance}"))
@@ -234,7 +234,7 @@ async fn subject(stack: &Stack, facts: &Facts<'_>, job: &str, instance: &str) ->
     let lower = line.to_lowercase();
     let login = ["authentication", "password", "noauth", "wrongpass", "denied"].iter().any(|word| lower.contains(word));
     let mend = match (login, deployed.service.secrets.as_slice()) {
-        (true, [name, ..]) => format!("set {} to what the server takes, then watchpost up", secret(facts, name)),
+        (true, [name, ..]) => format!("set {} to what the server takes, then watchpost up", secret(snapshot, name)),
         (true, []) => format!("give `{instance}` a password in watchpost.yaml, then watchpost up"),
         (false, _) => format!("correct the address of `{instance}` in watchpost.yaml, then watchpost up"),
     };
@@ -245,8 +245,8 @@ async fn subject(stack: &Stack, facts: &Facts<'_>, job: &str, instance: &str) ->
 }
 
 /// A secret by its name, and its source where the spec tells it.
-fn secret(facts: &Facts<'_>, name: &str) -> String {
-    let secrets = facts.bundle.map(|bundle| &bundle.compose.secrets);
+fn secret(snapshot: &Snapshot<'_>, name: &str) -> String {
+    let secrets = snapshot.bundle.map(|bundle| &bundle.compose.secrets);
     let of = |name: &str| secrets.and_then(|all| all.get(name));
     let source = of(name).and_then(|secret| secret.extension.as_ref()?.of.clone()).unwrap_or_else(|| name.to_owned());
     match of(&source) {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::commands::alerts::{absent, refused, unknown};
 use crate::cli::shared::context::{Context, duration};
-use crate::clients::api::Refusal;
+use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Prometheus};
 use crate::deployed::Stack;
 use crate::error::{Error, Exit, Result};
@@ -81,7 +81,7 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
     Ok(Exit::Done)
 }
 
-fn wrong(expr: &str, refusal: &Refusal) -> Error {
+fn wrong(expr: &str, refusal: &ApiError) -> Error {
     match refusal.status {
         Some(400 | 422) => Error::usage(format!("Prometheus does not take the expression `{expr}`")).cause(refusal),
         _ => refused("prometheus", refusal),

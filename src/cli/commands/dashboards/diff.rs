@@ -6,7 +6,7 @@ use crate::cli::{block_on, or_interrupt};
 use crate::dashboard;
 use crate::dashboard::compare::{Change, changes};
 use crate::deployed::Stack;
-use crate::deployed::provisioning::{Board, Expected};
+use crate::deployed::provisioning::{Expected, ProvisionedDashboard};
 use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::ui::style::{BAD, GOOD, STRONG, paint};
 
@@ -29,7 +29,7 @@ pub struct Args {
 
 /// One dashboard and its changes; `None` when Grafana does not have it.
 struct Difference<'a> {
-    board: &'a Board,
+    board: &'a ProvisionedDashboard,
     file: String,
     changes: Option<Vec<Change>>,
 }
@@ -72,11 +72,11 @@ async fn show(args: &Args, context: &Context) -> Result<Exit> {
     Ok(if differ && args.exit_code { Exit::ChangesPending } else { Exit::Done })
 }
 
-fn chosen<'a>(args: &Args, stack: &Stack, expected: &'a Expected) -> Result<Vec<&'a Board>> {
+fn chosen<'a>(args: &Args, stack: &Stack, expected: &'a Expected) -> Result<Vec<&'a ProvisionedDashboard>> {
     let Some(uid) = &args.uid else {
         return Ok(expected.boards.iter().filter(|board| !board.uid.is_empty()).collect());
     };
-    let found: Vec<&Board> = expected.boards.iter().filter(|board| board.uid == *uid).collect();
+    let found: Vec<&ProvisionedDashboard> = expected.boards.iter().filter(|board| board.uid == *uid).collect();
     if !found.is_empty() {
         return Ok(found);
     }

@@ -6,7 +6,7 @@ use crate::cli::{block_on, or_interrupt};
 use crate::error::{Exit, Result};
 use crate::ui::style::{BAD, CHANGE, DIM, GOOD};
 use crate::ui::table::{Cell, Table};
-use crate::verify::links::dashboards::{Kept, State, survey};
+use crate::verify::links::dashboards::{DashboardDrift, State, drift};
 
 /// List Grafana's dashboards, and whether they are what was deployed
 ///
@@ -25,7 +25,7 @@ pub fn run(_: &Args, context: &Context) -> Result<Exit> {
 async fn show(context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
     let (opened, expected) = reach::grafana(&stack).await?;
-    let kept = survey(&opened.grafana, &expected).await.map_err(reach::unanswered)?;
+    let kept = drift(&opened.grafana, &expected).await.map_err(reach::unanswered)?;
     if context.ui.json {
         let all: Vec<_> = kept.iter().map(as_json).collect();
         context.ui.document(&json!({"stack": stack.name, "dashboards": all}))?;
@@ -46,7 +46,7 @@ async fn show(context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn state(kept: &Kept) -> Cell {
+fn state(kept: &DashboardDrift) -> Cell {
     let style = match &kept.state {
         State::InSync => GOOD,
         State::Changed { .. } | State::Moved { .. } => CHANGE,
@@ -56,7 +56,7 @@ fn state(kept: &Kept) -> Cell {
     Cell::styled(style, kept.state.words())
 }
 
-fn as_json(kept: &Kept) -> serde_json::Value {
+fn as_json(kept: &DashboardDrift) -> serde_json::Value {
     let (state, changes) = match &kept.state {
         State::InSync => ("in-sync", &[][..]),
         State::Changed { changes } => ("changed", changes.as_slice()),

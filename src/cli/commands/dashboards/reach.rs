@@ -35,6 +35,6 @@ fn refused(finding: &Finding) -> Error {
 }
 
 /// Grafana's words as an error.
-pub fn unanswered(refusal: crate::clients::api::Refusal) -> Error {
+pub fn unanswered(refusal: crate::clients::api::ApiError) -> Error {
     Error::new("Grafana did not answer as it should").cause(refusal).hint("`watchpost logs grafana` may say why")
 }

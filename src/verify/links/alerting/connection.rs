@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::deployed::stack::{Deployed, Stack};
-use crate::docker::{Silence, reach};
+use crate::docker::{TransportError, reach};
 use crate::verify::links::containers;
 use crate::verify::report::Finding;
 use crate::yaml;
@@ -57,8 +57,10 @@ async fn one(stack: &Stack, prometheus: &Deployed, target: &str, active: &[Strin
             let finding = Finding::broken(id, target, format!("answers {} to Prometheus", answer.status));
             finding.mend(format!("watchpost logs {host}"))
         }
-        Err(Silence::NoWay) => Finding::not_checked(id, target, "Prometheus's container has nothing to ask with"),
-        Err(Silence::NoAnswer(why)) => unreached(stack, prometheus, id, target, host, &why),
+        Err(TransportError::NoWay) => {
+            Finding::not_checked(id, target, "Prometheus's container has nothing to ask with")
+        }
+        Err(TransportError::NoAnswer(why)) => unreached(stack, prometheus, id, target, host, &why),
     }
 }
 

@@ -139,7 +139,7 @@ fn may_hold(matcher: &Matcher, rule: &Rule) -> bool {
 /// Routes behind one that takes everything and does not go on.
 fn shadowed(node: &Hit<'_>) -> Vec<Finding> {
     let routes = &node.route.routes;
-    let Some(at) = routes.iter().position(|route| route.matchers.is_empty() && !route.goes_on) else {
+    let Some(at) = routes.iter().position(|route| route.matchers.is_empty() && !route.continues) else {
         return Vec::new();
     };
     let (taker, behind) = (&routes[at], &routes[at + 1..]);

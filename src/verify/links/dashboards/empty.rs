@@ -1,15 +1,15 @@
 //! Why a panel shows nothing: a variable, a metric, a label, or nothing to be seen just now.
 
-use crate::clients::grafana::Asked;
+use crate::clients::grafana::PanelQuery;
 use crate::clients::prometheus::Prometheus;
 use crate::error::did_you_mean;
 use crate::promql::{self, MatchKind, Selector};
 use crate::verify::absence::{self, Absence};
-use crate::verify::facts::Facts;
 use crate::verify::links::dashboards::once::Once;
 use crate::verify::links::dashboards::queries::{Case, Whole, file};
 use crate::verify::links::dashboards::variables::{Cause, Emptiness};
 use crate::verify::report::{Finding, Verdict};
+use crate::verify::snapshot::Snapshot;
 
 /// The cause, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,17 +53,17 @@ impl Why {
 
 /// Asks Prometheus itself about selectors, each once.
 pub(super) struct Explainer<'a> {
-    facts: &'a Facts<'a>,
+    snapshot: &'a Snapshot<'a>,
     counted: Once<String, Option<f64>>,
 }
 
 impl<'a> Explainer<'a> {
     pub fn new(whole: &Whole<'a>) -> Self {
-        Self { facts: whole.facts, counted: Once::default() }
+        Self { snapshot: whole.snapshot, counted: Once::default() }
     }
 
     /// The query ended with an error.
-    pub fn refused(&self, case: &Case<'_>, asked: &Asked, words: &str) -> Why {
+    pub fn refused(&self, case: &Case<'_>, asked: &PanelQuery, words: &str) -> Why {
         // A variable that came to nothing often leaves a text that is no PromQL.
         if let Some(why) = self.by_variable(case) {
             return why.and(words.to_owned());
@@ -72,7 +72,7 @@ impl<'a> Explainer<'a> {
         Why::broken(words.trim(), place).and(format!("it asks: {}", asked.expr))
     }
 
-    pub async fn empty(&self, case: &Case<'_>, asked: &Asked, whole: &Whole<'_>) -> Why {
+    pub async fn empty(&self, case: &Case<'_>, asked: &PanelQuery, whole: &Whole<'_>) -> Why {
         if let Some(why) = self.by_variable(case) {
             return why;
         }
@@ -82,7 +82,7 @@ impl<'a> Explainer<'a> {
         let Ok(query) = promql::Query::parse(&asked.executed(source)) else {
             return Why::note("it shows nothing, and its query is not read here, so that nothing can be said of why");
         };
-        let Ok(names) = &self.facts.names else {
+        let Ok(names) = &self.snapshot.names else {
             return Why::new(Verdict::NotChecked, "it shows nothing, and Prometheus cannot be asked why");
         };
         let named = |selector: &Selector| selector.metric.is_empty() || names.contains(&selector.metric);
@@ -142,7 +142,7 @@ impl<'a> Explainer<'a> {
     fn not_found(&self, what: String, place: &str, selector: &str, label: Option<&str>) -> Why {
         let parsed = promql::Query::parse(selector).ok();
         let first = parsed.and_then(|query| query.selectors().into_iter().next());
-        let known = |metric: &str| self.facts.names.as_ref().is_ok_and(|names| names.contains(metric));
+        let known = |metric: &str| self.snapshot.names.as_ref().is_ok_and(|names| names.contains(metric));
         match (first, label) {
             (Some(first), _) if !first.metric.is_empty() && !known(&first.metric) => {
                 let inner = self.absent(&first, place);
@@ -170,7 +170,7 @@ impl<'a> Explainer<'a> {
     /// Does the catalog know the label for this metric? Then it may be missing just now.
     fn has_label(&self, metric: &str, label: &str) -> bool {
         let needle = format!("{label}=\"");
-        self.facts.catalog.components.values().any(|component| {
+        self.snapshot.catalog.components.values().any(|component| {
             let sample = component.files.get("metrics.prom").and_then(|file| file.text().ok()).unwrap_or_default();
             let lines = sample.lines().filter(|line| line.split(['{', ' ']).next() == Some(metric));
             let mut labels = lines.filter_map(|line| line.split_once('{'));
@@ -184,11 +184,11 @@ impl<'a> Explainer<'a> {
         if selector.metric == "up" || selector.metric.starts_with("scrape_") {
             return Why::note("nothing was scraped yet");
         }
-        match absence::explain(selector, self.facts) {
+        match absence::explain(selector, self.snapshot) {
             Absence::TargetDown(id) => down(&id, &format!("{} is absent", selector.metric)),
             Absence::Expected(why) => Why::note(format!("{} is absent: {why}", selector.metric)),
             Absence::Unknown(why) => {
-                let names = self.facts.names.as_ref().ok();
+                let names = self.snapshot.names.as_ref().ok();
                 let guess = names.and_then(|names| did_you_mean(&selector.metric, names.iter().map(String::as_str)));
                 let mend = match guess {
                     Some(guess) => format!("is `{guess}` meant? {place}"),
@@ -201,7 +201,7 @@ impl<'a> Explainer<'a> {
 
     /// The metric is there, and no series of it matches.
     async fn unmatched(&self, prometheus: &Prometheus<'_>, selector: &Selector, place: &str) -> Why {
-        if let Absence::TargetDown(id) = absence::explain(selector, self.facts) {
+        if let Absence::TargetDown(id) = absence::explain(selector, self.snapshot) {
             return down(&id, &format!("nothing matches {}", selector.text));
         }
         let wanted = |kind: MatchKind| matches!(kind, MatchKind::Equal | MatchKind::Like);

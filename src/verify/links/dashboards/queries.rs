@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use crate::clients::grafana::{Asked, DataSource, Grafana, Shown};
+use crate::clients::grafana::{DataSource, Grafana, PanelQuery, QueryOutcome};
 use crate::dashboard::time::Range;
 use crate::dashboard::{Query, panel};
 use crate::deployed::stack::Stack;
 use crate::promql;
 use crate::time::now;
-use crate::verify::facts::Facts;
+use crate::verify::links::dashboards::drift::DashboardDrift;
 use crate::verify::links::dashboards::empty::{Explainer, Why};
-use crate::verify::links::dashboards::survey::Kept;
 use crate::verify::links::dashboards::variables::{Resolved, Resolver};
 use crate::verify::report::Finding;
+use crate::verify::snapshot::Snapshot;
 
 /// A repeated panel is looked at for this many of its values.
 const REPEATS: usize = 10;
@@ -22,7 +22,7 @@ const REPEATS: usize = 10;
 /// What all dashboards share.
 pub struct Whole<'a> {
     pub stack: &'a Stack,
-    pub facts: &'a Facts<'a>,
+    pub snapshot: &'a Snapshot<'a>,
     pub grafana: &'a Grafana<'a>,
     pub sources: &'a [DataSource],
     /// Findings of broken data sources, by uid.
@@ -31,7 +31,7 @@ pub struct Whole<'a> {
 
 /// One query, what it comes to, and how it is called.
 pub(super) struct Case<'a> {
-    pub kept: &'a Kept,
+    pub kept: &'a DashboardDrift,
     pub query: Query<'a>,
     pub resolved: &'a Resolved,
     pub id: String,
@@ -41,14 +41,15 @@ pub(super) struct Case<'a> {
 
 pub(super) enum Planned {
     /// The same query, once for each value that its panel is repeated by.
-    Run(Vec<Asked>),
+    Run(Vec<PanelQuery>),
     /// It is not run: its finding says why.
     Not(Finding),
 }
 
 /// How many queries were looked at, and what was found.
-pub async fn check(whole: &Whole<'_>, kept: &[Kept]) -> (usize, Vec<Finding>) {
-    let deployed: Vec<&Kept> = kept.iter().filter(|kept| kept.expected.is_some() && kept.held.is_some()).collect();
+pub async fn check(whole: &Whole<'_>, kept: &[DashboardDrift]) -> (usize, Vec<Finding>) {
+    let deployed: Vec<&DashboardDrift> =
+        kept.iter().filter(|kept| kept.expected.is_some() && kept.held.is_some()).collect();
     let resolver = Resolver::new(whole.grafana, whole.sources);
     let resolved = join_all(deployed.iter().map(|kept| resolver.resolve(model(kept)))).await;
     let mut cases = Vec::new();
@@ -66,7 +67,7 @@ pub async fn check(whole: &Whole<'_>, kept: &[Kept]) -> (usize, Vec<Finding>) {
 }
 
 /// Panels whose queries are in Grafana's library rather than in the dashboard.
-fn from_library(kept: &Kept) -> Vec<Finding> {
+fn from_library(kept: &DashboardDrift) -> Vec<Finding> {
     let panels = panel::panels(model(kept));
     let elsewhere = panels.iter().filter(|panel| panel.model["libraryPanel"].is_object() && panel.queries().is_empty());
     let finding = |panel: &panel::Panel<'_>| {
@@ -77,7 +78,7 @@ fn from_library(kept: &Kept) -> Vec<Finding> {
 }
 
 /// Grafana's own where it is classic JSON: that is what people see.
-fn model(kept: &Kept) -> &serde_json::Value {
+fn model(kept: &DashboardDrift) -> &serde_json::Value {
     let held = kept.held.as_ref().map(|held| &held.dashboard).filter(|model| model.get("panels").is_some());
     let file = kept.expected.as_ref().map(|board| &board.model);
     held.or(file).unwrap_or(&serde_json::Value::Null)
@@ -86,7 +87,7 @@ fn model(kept: &Kept) -> &serde_json::Value {
 fn case<'a>(
     whole: &Whole<'_>,
     resolver: &Resolver<'_>,
-    kept: &'a Kept,
+    kept: &'a DashboardDrift,
     query: Query<'a>,
     resolved: &'a Resolved,
     names: &mut BTreeMap<String, usize>,
@@ -106,7 +107,7 @@ fn case<'a>(
 fn plan(
     whole: &Whole<'_>,
     resolver: &Resolver<'_>,
-    kept: &Kept,
+    kept: &DashboardDrift,
     query: &Query<'_>,
     resolved: &Resolved,
     id: &str,
@@ -138,7 +139,7 @@ fn plan(
     };
     let asked = scopes.iter().map(|scope| {
         let expr = scope.fill(query.expr).text;
-        Asked {
+        PanelQuery {
             source: source.uid.clone(),
             expr: promql::narrowed(&expr, &resolved.filters),
             instant: query.instant,
@@ -153,28 +154,28 @@ fn plan(
 }
 
 /// The dashboard's file as people know it.
-pub(super) fn file(kept: &Kept) -> String {
+pub(super) fn file(kept: &DashboardDrift) -> String {
     kept.expected.as_ref().map_or_else(|| kept.title.clone(), |board| format!("`{}`", board.file))
 }
 
 /// Runs each different query once. A graph that is empty is asked for its value now as well: Grafana's points lie at
 /// whole steps, so that what is younger than one step is in none of them yet.
-async fn run(whole: &Whole<'_>, cases: &[Case<'_>]) -> BTreeMap<Asked, Shown> {
+async fn run(whole: &Whole<'_>, cases: &[Case<'_>]) -> BTreeMap<PanelQuery, QueryOutcome> {
     let mut different = BTreeSet::new();
     for case in cases {
         if let Planned::Run(asked) = &case.planned {
             different.extend(asked.iter().cloned());
         }
     }
-    let all: Vec<Asked> = different.into_iter().collect();
+    let all: Vec<PanelQuery> = different.into_iter().collect();
     let mut shown = whole.grafana.run(&all, whole.sources).await;
     let graphs: Vec<usize> =
-        (0..all.len()).filter(|index| shown[*index] == Shown::Nothing && all[*index].range).collect();
-    let now: Vec<Asked> =
-        graphs.iter().map(|index| Asked { instant: true, range: false, ..all[*index].clone() }).collect();
+        (0..all.len()).filter(|index| shown[*index] == QueryOutcome::Nothing && all[*index].range).collect();
+    let now: Vec<PanelQuery> =
+        graphs.iter().map(|index| PanelQuery { instant: true, range: false, ..all[*index].clone() }).collect();
     for (index, answer) in graphs.into_iter().zip(whole.grafana.run(&now, whole.sources).await) {
-        if answer == Shown::Data {
-            shown[index] = Shown::Data;
+        if answer == QueryOutcome::Data {
+            shown[index] = QueryOutcome::Data;
         }
     }
     all.into_iter().zip(shown).collect()
@@ -184,18 +185,18 @@ async fn finding(
     whole: &Whole<'_>,
     explainer: &Explainer<'_>,
     case: &Case<'_>,
-    shown: &BTreeMap<Asked, Shown>,
+    shown: &BTreeMap<PanelQuery, QueryOutcome>,
 ) -> Finding {
     let asked = match &case.planned {
         Planned::Not(finding) => return finding.clone(),
         Planned::Run(asked) => asked,
     };
-    let results: Vec<&Shown> = asked.iter().filter_map(|one| shown.get(one)).collect();
-    if results.iter().any(|shown| **shown == Shown::Data) {
+    let results: Vec<&QueryOutcome> = asked.iter().filter_map(|one| shown.get(one)).collect();
+    if results.iter().any(|shown| **shown == QueryOutcome::Data) {
         return Finding::ok(&case.id, &case.subject);
     }
     let refused = asked.iter().zip(&results).find_map(|(one, shown)| match shown {
-        Shown::Refused(words) => Some((one, words)),
+        QueryOutcome::Refused(words) => Some((one, words)),
         _ => None,
     });
     let why = match refused {

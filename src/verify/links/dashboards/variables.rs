@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::clients::api::{Refusal, encoded};
+use crate::clients::api::{ApiError, encoded};
 use crate::clients::grafana::{DataSource, Grafana};
 use crate::dashboard::regex::{self, Choice};
 use crate::dashboard::time::{self, Range};
@@ -54,7 +54,7 @@ pub enum Cause {
 pub struct Resolver<'a> {
     pub grafana: &'a Grafana<'a>,
     pub sources: &'a [DataSource],
-    asked: Once<(String, String), Result<Value, Refusal>>,
+    asked: Once<(String, String), Result<Value, ApiError>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -62,7 +62,7 @@ impl<'a> Resolver<'a> {
         Self { grafana, sources, asked: Once::default() }
     }
 
-    async fn ask(&self, source: &DataSource, path: String) -> Result<Value, Refusal> {
+    async fn ask(&self, source: &DataSource, path: String) -> Result<Value, ApiError> {
         let key = (source.uid.clone(), path);
         self.asked.get(&key, async || self.grafana.prometheus(source, &key.1).await).await
     }
@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
                 let question = Question::of(lookup, &resolved.scope, range);
                 let before = question.used.iter().find(|name| resolved.empty.contains_key(*name));
                 let answer = match question.misnamed() {
-                    Some(label) => Err(Refusal::said(format!("`{label}` is no name of a label"))),
+                    Some(label) => Err(ApiError::said(format!("`{label}` is no name of a label"))),
                     None => self.ask(source, question.path.clone()).await,
                 };
                 match answer {

@@ -9,10 +9,10 @@ use crate::docker::Outgoing;
 use crate::routing::{Integration, Tree};
 use crate::units::format_span;
 use crate::verify::links::delivery::cause::{self, Cause, Subject};
-use crate::verify::links::delivery::track::{Outcome, Over, Track};
+use crate::verify::links::delivery::tracker::{DeliveryTracker, Outcome, Over};
 use crate::verify::report::Finding;
 
-pub async fn findings(stack: &Stack, tracks: &[Track], patience: Duration) -> Vec<Finding> {
+pub async fn findings(stack: &Stack, tracks: &[DeliveryTracker], patience: Duration) -> Vec<Finding> {
     let deployed = crate::deployed::alertmanager::rendered_tree(stack).await;
     let secrets = match stack.of("alertmanager") {
         Some((service, _)) => stack.secrets(service).await,
@@ -43,7 +43,14 @@ fn broken(id: String, name: String, cause: Cause, secrets: &[String]) -> Finding
     cause.why.into_iter().fold(finding, |finding, why| finding.why(shown(&why, secrets)))
 }
 
-fn delivered(track: &Track, id: String, name: String, took: Duration, retries: usize, secrets: &[String]) -> Finding {
+fn delivered(
+    track: &DeliveryTracker,
+    id: String,
+    name: String,
+    took: Duration,
+    retries: usize,
+    secrets: &[String],
+) -> Finding {
     let tries = match retries {
         0 => String::new(),
         1 => " at the second try".to_owned(),
@@ -71,7 +78,7 @@ fn delivered(track: &Track, id: String, name: String, took: Duration, retries: u
 }
 
 /// Alertmanager has the alert and sent nothing: it says itself what holds it back.
-fn not_sent(stack: &Stack, track: &Track, id: String, name: String) -> Finding {
+fn not_sent(stack: &Stack, track: &DeliveryTracker, id: String, name: String) -> Finding {
     let service = stack.of("alertmanager").map_or("alertmanager", |(service, _)| service);
     let (silences, inhibiting, muting) =
         track.held.clone().map(|held| (held.silenced_by, held.inhibited_by, held.muted_by)).unwrap_or_default();
@@ -103,16 +110,16 @@ fn not_sent(stack: &Stack, track: &Track, id: String, name: String) -> Finding {
     finding.why(why).mend(format!("watchpost logs {service}"))
 }
 
-fn subject<'a>(track: &'a Track, deployed: Option<&'a Tree>) -> Subject<'a> {
+fn subject<'a>(track: &'a DeliveryTracker, deployed: Option<&'a Tree>) -> Subject<'a> {
     Subject { receiver: &track.receiver, kind: &track.kind, integration: integration(track, deployed) }
 }
 
-fn integration<'a>(track: &Track, deployed: Option<&'a Tree>) -> Option<&'a Integration> {
+fn integration<'a>(track: &DeliveryTracker, deployed: Option<&'a Tree>) -> Option<&'a Integration> {
     deployed?.receiver(&track.receiver)?.integrations.iter().find(|integration| integration.kind == track.kind)
 }
 
 /// Does a connection to the receiver stand? `None` when several may be meant, or none is seen.
-pub fn connected(track: &Track, deployed: Option<&Tree>, outgoing: &Outgoing) -> Option<bool> {
+pub fn connected(track: &DeliveryTracker, deployed: Option<&Tree>, outgoing: &Outgoing) -> Option<bool> {
     let address = subject(track, deployed).address();
     let fits = |(ip, port): &&(IpAddr, u16)| match &address {
         Some((host, wanted)) => port == wanted && host.parse::<IpAddr>().map_or(true, |host| host == *ip),

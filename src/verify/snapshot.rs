@@ -3,29 +3,29 @@
 use std::collections::BTreeSet;
 
 use crate::catalog::Catalog;
-use crate::clients::api::Refusal;
+use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Target};
 use crate::deployed::stack::Stack;
 use crate::render::Bundle;
 use crate::time;
-use crate::verify::known_metrics::Knowledge;
+use crate::verify::known_metrics::KnownMetrics;
 
 /// A series is there when it has a sample this recent, in seconds; Prometheus's own lookback.
 const RECENT: f64 = 300.0;
 
-pub struct Facts<'a> {
+pub struct Snapshot<'a> {
     pub catalog: &'a Catalog,
     /// What the spec renders to, where there is a spec.
     pub bundle: Option<&'a Bundle>,
-    pub targets: Result<Vec<Target>, Refusal>,
-    pub groups: Result<Vec<Group>, Refusal>,
+    pub targets: Result<Vec<Target>, ApiError>,
+    pub groups: Result<Vec<Group>, ApiError>,
     /// Names of the metrics that have recent samples.
-    pub names: Result<BTreeSet<String>, Refusal>,
+    pub names: Result<BTreeSet<String>, ApiError>,
     /// What time it is by Prometheus's clock, in seconds since the epoch: its times are compared with that.
     pub now: f64,
     /// Broken targets: (finding's id, job, instance).
     pub down: Vec<Down>,
-    pub knowledge: Knowledge,
+    pub known_metrics: KnownMetrics,
 }
 
 /// A target that is not scraped, or an exporter that does not reach what it watches.
@@ -37,27 +37,27 @@ pub struct Down {
     pub instance: String,
 }
 
-impl<'a> Facts<'a> {
-    pub async fn gather(stack: &Stack, catalog: &'a Catalog, bundle: Option<&'a Bundle>) -> Facts<'a> {
-        let mut facts = Facts {
+impl<'a> Snapshot<'a> {
+    pub async fn gather(stack: &Stack, catalog: &'a Catalog, bundle: Option<&'a Bundle>) -> Snapshot<'a> {
+        let mut snapshot = Snapshot {
             catalog,
             bundle,
-            targets: Err(Refusal::said("Prometheus is not there")),
-            groups: Err(Refusal::said("Prometheus is not there")),
-            names: Err(Refusal::said("Prometheus is not there")),
+            targets: Err(ApiError::said("Prometheus is not there")),
+            groups: Err(ApiError::said("Prometheus is not there")),
+            names: Err(ApiError::said("Prometheus is not there")),
             now: time::now(),
             down: Vec::new(),
-            knowledge: Knowledge::of(catalog),
+            known_metrics: KnownMetrics::of(catalog),
         };
         if let Some(prometheus) = stack.prometheus().await {
             if let Ok(Some(now)) = prometheus.value("time()").await {
-                facts.now = now;
+                snapshot.now = now;
             }
             let (targets, groups, names) =
-                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(facts.now - RECENT));
-            (facts.targets, facts.groups, facts.names) = (targets, groups, names);
+                tokio::join!(prometheus.targets(), prometheus.rules(), prometheus.metric_names(snapshot.now - RECENT));
+            (snapshot.targets, snapshot.groups, snapshot.names) = (targets, groups, names);
         }
-        facts
+        snapshot
     }
 
     /// Has the metric recent samples?

@@ -12,13 +12,13 @@ const SEVERITIES: [&str; 4] = ["warning", "critical", "info", "none"];
 
 /// One test alert.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Letter {
+pub struct TestAlert {
     /// No other alert has it.
     pub id: String,
     pub labels: Labels,
 }
 
-impl Letter {
+impl TestAlert {
     fn new(labels: Labels, id: String) -> Self {
         let mut labels = labels;
         labels.entry("alertname".into()).or_insert_with(|| "WatchpostTest".into());
@@ -43,14 +43,14 @@ pub fn annotations() -> Labels {
 }
 
 /// As few alerts as reach all who are meant, and findings for those that no alert reaches.
-pub fn letters(tree: &Tree, to: &To) -> (Vec<Letter>, Vec<Finding>) {
+pub fn letters(tree: &Tree, to: &To) -> (Vec<TestAlert>, Vec<Finding>) {
     let names: Vec<String> = match to {
         To::Labels(labels) => return by_labels(tree, labels),
         To::Receivers(names) => names.clone(),
         To::Everybody => tree.people().map(|receiver| receiver.name.clone()).collect(),
     };
     let run = new_id();
-    let (mut letters, mut findings): (Vec<Letter>, Vec<Finding>) = (Vec::new(), Vec::new());
+    let (mut letters, mut findings): (Vec<TestAlert>, Vec<Finding>) = (Vec::new(), Vec::new());
     for name in names {
         if letters.iter().any(|letter| tree.told(&letter.labels).contains(&name.as_str())) {
             continue;
@@ -64,17 +64,18 @@ pub fn letters(tree: &Tree, to: &To) -> (Vec<Letter>, Vec<Finding>) {
     (letters, findings)
 }
 
-fn lead(tree: &Tree, receiver: &str, id: &str) -> Option<Letter> {
+fn lead(tree: &Tree, receiver: &str, id: &str) -> Option<TestAlert> {
     SEVERITIES.iter().find_map(|severity| {
-        let base = Letter::new(Labels::from([("severity".to_owned(), (*severity).to_owned())]), id.to_owned()).labels;
+        let base =
+            TestAlert::new(Labels::from([("severity".to_owned(), (*severity).to_owned())]), id.to_owned()).labels;
         let found = tree.labels_for(receiver, &base)?;
-        let letter = Letter::new(found, id.to_owned());
+        let letter = TestAlert::new(found, id.to_owned());
         tree.told(&letter.labels).contains(&receiver).then_some(letter)
     })
 }
 
-fn by_labels(tree: &Tree, labels: &Labels) -> (Vec<Letter>, Vec<Finding>) {
-    let letter = Letter::new(labels.clone(), format!("{}-1", new_id()));
+fn by_labels(tree: &Tree, labels: &Labels) -> (Vec<TestAlert>, Vec<Finding>) {
+    let letter = TestAlert::new(labels.clone(), format!("{}-1", new_id()));
     if !tree.told(&letter.labels).is_empty() {
         return (vec![letter], Vec::new());
     }

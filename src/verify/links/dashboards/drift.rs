@@ -3,20 +3,20 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::clients::api::Refusal;
+use crate::clients::api::ApiError;
 use crate::clients::grafana::{Grafana, Held};
 use crate::dashboard::compare::{Change, changes};
-use crate::deployed::provisioning::{Board, Expected};
+use crate::deployed::provisioning::{Expected, ProvisionedDashboard};
 use crate::deployed::stack::Stack;
 use crate::verify::report::Finding;
 
 /// One dashboard: of the files, of Grafana, or of both.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct DashboardDrift {
     pub uid: String,
     pub title: String,
     pub folder: String,
-    pub expected: Option<Board>,
+    pub expected: Option<ProvisionedDashboard>,
     pub held: Option<Held>,
     pub state: State,
 }
@@ -61,7 +61,7 @@ impl State {
 /// Every dashboard of the files and of Grafana, the files' first.
 ///
 /// Errors: Grafana's refusal to list them.
-pub async fn survey(grafana: &Grafana<'_>, expected: &Expected) -> Result<Vec<Kept>, Refusal> {
+pub async fn drift(grafana: &Grafana<'_>, expected: &Expected) -> Result<Vec<DashboardDrift>, ApiError> {
     let hits = grafana.search();
     let boards = join_all(expected.boards.iter().map(|board| one(grafana, board)));
     let (hits, mut kept) = tokio::join!(hits, boards);
@@ -77,7 +77,7 @@ pub async fn survey(grafana: &Grafana<'_>, expected: &Expected) -> Result<Vec<Ke
                 }
             }
             Some(_) => {}
-            None => kept.push(Kept {
+            None => kept.push(DashboardDrift {
                 uid: hit.uid,
                 title: hit.title,
                 folder: hit.folder_title,
@@ -90,11 +90,11 @@ pub async fn survey(grafana: &Grafana<'_>, expected: &Expected) -> Result<Vec<Ke
     Ok(kept)
 }
 
-fn is_unnamed(kept: &Kept, title: &str) -> bool {
+fn is_unnamed(kept: &DashboardDrift, title: &str) -> bool {
     kept.uid.is_empty() && kept.held.is_none() && kept.title == title
 }
 
-async fn one(grafana: &Grafana<'_>, board: &Board) -> Kept {
+async fn one(grafana: &Grafana<'_>, board: &ProvisionedDashboard) -> DashboardDrift {
     let answer = if board.uid.is_empty() { Ok(None) } else { grafana.dashboard(&board.uid).await };
     let (held, state) = match answer {
         Err(refusal) => (None, State::Unreadable { why: refusal.said }),
@@ -105,10 +105,10 @@ async fn one(grafana: &Grafana<'_>, board: &Board) -> Kept {
         }
     };
     let (uid, title, folder) = (board.uid.clone(), board.title.clone(), board.folder.clone());
-    Kept { uid, title, folder, expected: Some(board.clone()), held, state }
+    DashboardDrift { uid, title, folder, expected: Some(board.clone()), held, state }
 }
 
-fn compared(board: &Board, held: &Held) -> State {
+fn compared(board: &ProvisionedDashboard, held: &Held) -> State {
     let meta = &held.meta;
     // Before Grafana 8 a folder is told by its title alone.
     let in_place = if meta.folder_uid.is_empty() {
@@ -125,7 +125,7 @@ fn compared(board: &Board, held: &Held) -> State {
 }
 
 /// What the proof says about a deployed dashboard.
-pub fn finding(stack: &Stack, kept: &Kept) -> Finding {
+pub fn finding(stack: &Stack, kept: &DashboardDrift) -> Finding {
     let key = if kept.uid.is_empty() { kept.expected.as_ref().map_or("", |board| &board.file) } else { &kept.uid };
     let (id, subject) = (format!("dashboard:{key}"), format!("dashboard {}", kept.title));
     let own = kept.expected.as_ref().is_some_and(|board| board.own);

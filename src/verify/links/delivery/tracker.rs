@@ -80,7 +80,7 @@ pub enum Over {
     Failed(String),
 }
 
-pub struct Track {
+pub struct DeliveryTracker {
     pub receiver: String,
     pub kind: String,
     /// Integrations of this kind in the receiver: each sends a message.
@@ -106,7 +106,7 @@ pub struct Track {
     pub looked: bool,
 }
 
-impl Track {
+impl DeliveryTracker {
     pub fn new(receiver: &str, kind: &str, number: usize, route: &Route, id: &str, separate: &[&str]) -> Self {
         let alone = route.group_by.iter().any(|label| label == "..." || separate.contains(&label.as_str()));
         Self {
@@ -265,8 +265,8 @@ mod tests {
         }
     }
 
-    fn track() -> Track {
-        let mut track = Track::new("a", "webhook", 1, &route(), "x1", &["instance"]);
+    fn track() -> DeliveryTracker {
+        let mut track = DeliveryTracker::new("a", "webhook", 1, &route(), "x1", &["instance"]);
         track.send_resolved = true;
         track.begin(&metrics(5, 5, 1));
         track

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::catalog::Catalog;
 use crate::docker::Client;
+use crate::fix::Addressing;
 use crate::plan::Observed;
 use crate::render::Bundle;
 use crate::verify::report::{Finding, Verdict};
@@ -55,6 +56,12 @@ impl Diagnosis {
         let areas: Vec<Area> = CHECKS.into_iter().map(area).filter(|area| !area.findings.is_empty()).collect();
         let sprung = areas.iter().flat_map(|area| &area.findings).filter(|finding| finding.is_broken()).count();
         Self { stack: seen.name.to_owned(), host: seen.engine.name.clone(), sprung, areas }
+    }
+
+    /// Makes every fix one for this run: its commands carry the flags that lead to this stack.
+    pub fn address(&mut self, addressing: &Addressing) {
+        let findings = self.areas.iter_mut().flat_map(|area| &mut area.findings);
+        findings.filter_map(|finding| finding.fix.as_mut()).for_each(|fix| fix.address(addressing));
     }
 
     pub fn count(&self, verdict: Verdict) -> usize {

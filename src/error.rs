@@ -19,7 +19,7 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// What a check finds: an error must be mended; a warning should be.
+/// What a check finds: an error must be fixed; a warning should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {

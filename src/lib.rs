@@ -21,6 +21,7 @@ pub mod docker;
 pub mod doctor;
 pub mod error;
 pub mod event;
+pub mod fix;
 pub mod history;
 pub mod http;
 pub mod live;

@@ -20,6 +20,7 @@ use links::{alerting, containers, dashboards, delivery, rules, targets};
 use crate::catalog::Catalog;
 use crate::deployed::Stack;
 use crate::event::{Event, Sink};
+use crate::fix::Fix;
 use crate::render::Bundle;
 
 #[derive(Debug, Clone)]
@@ -79,6 +80,6 @@ async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
     if stack.of("alertmanager").is_none() {
         return Checked::not_checked(Link::Delivery, "this stack has no Alertmanager", None);
     }
-    let how = "watchpost alerts test, or watchpost verify --deliver";
-    Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how.into()))
+    let how = Fix::watchpost(["alerts", "test"]).or(Fix::watchpost(["verify", "--deliver"]));
+    Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how))
 }

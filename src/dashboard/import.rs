@@ -59,7 +59,7 @@ pub fn import(model: &Value, place: &Place<'_>) -> Result<Imported> {
     })?;
     let mut sources =
         Sources { place, variables: variable_names(&model), missing: Vec::new(), taken_for_prometheus: Vec::new() };
-    sources.mend(&mut model, None);
+    sources.fix(&mut model, None);
     sources.told(&mut notes)?;
     templating(&mut model, place);
     for key in STRIPPED {
@@ -234,7 +234,7 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     /// `kind`: what the data source around is, for those that leave it open.
-    fn mend(&mut self, value: &mut Value, kind: Option<&str>) {
+    fn fix(&mut self, value: &mut Value, kind: Option<&str>) {
         match value {
             Value::Object(map) => {
                 let asks_prometheus = map.get("expr").is_some_and(Value::is_string)
@@ -256,11 +256,11 @@ impl Sources<'_> {
                 let inner_kind = map.get("datasource").and_then(|s| s["type"].as_str()).map(str::to_owned);
                 for (key, inner) in map.iter_mut() {
                     if key != "datasource" {
-                        self.mend(inner, inner_kind.as_deref().or(kind));
+                        self.fix(inner, inner_kind.as_deref().or(kind));
                     }
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|inner| self.mend(inner, kind)),
+            Value::Array(items) => items.iter_mut().for_each(|inner| self.fix(inner, kind)),
             _ => {}
         }
     }

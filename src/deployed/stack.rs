@@ -140,10 +140,16 @@ impl Stack {
         values
     }
 
-    /// `docker`, with the host when it is not the local one: for commands that mend.
+    /// `docker`, with the host when it is not the local one: for commands that fix.
     pub fn docker(&self) -> String {
         let engine = &self.client.engine;
         if engine.local { "docker".into() } else { format!("docker --host {}", engine.name) }
+    }
+
+    /// The Docker host that a plain `docker` does not reach by itself.
+    pub fn docker_host(&self) -> Option<&str> {
+        let engine = &self.client.engine;
+        (!engine.local).then_some(engine.name.as_str())
     }
 
     pub async fn prometheus(&self) -> Option<Prometheus<'_>> {

@@ -128,6 +128,17 @@ impl ServiceEndpoint {
         }
     }
 
+    /// An endpoint at an address that is known, such as `http://127.0.0.1:9090`, for the tests of the clients.
+    #[cfg(test)]
+    pub fn at(base: &str) -> Self {
+        let docker = bollard::Docker::connect_with_http("http://127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION);
+        let engine = crate::plan::observed::Engine::default();
+        let client = Client { docker: docker.expect("an address"), engine };
+        let endpoint = Self::new(&client, &crate::http::inside(), &Container::default(), 0, &[]);
+        endpoint.way.set(Way::Direct(base.to_owned())).expect("not set before");
+        endpoint
+    }
+
     pub async fn ask(&self, request: &Request) -> Result<Answer, TransportError> {
         self.ask_within(request, PATIENCE).await
     }

@@ -77,7 +77,7 @@ impl Engine {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Container {
     pub id: String,
     /// Without the leading slash.
@@ -102,9 +102,10 @@ impl Container {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    #[default]
     Created,
     Running,
     Restarting,
@@ -114,10 +115,11 @@ pub enum State {
     Dead,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// The container has no healthcheck.
+    #[default]
     None,
     Starting,
     Healthy,

@@ -1,4 +1,4 @@
-//! What `doctor` found, as people read it: one line a finding, and below it why and what mends it.
+//! What `doctor` found, as people read it: one line a finding, and below it why and what fixes it.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::doctor::Diagnosis;
 use crate::verify::Verdict;
 use crate::verify::report::Finding;
 
-/// Where reasons and mends begin.
+/// Where reasons and fixes begin.
 const BELOW: usize = 6;
 /// Narrower than this, lines are broken no further.
 const NARROWEST: usize = 40;
@@ -56,8 +56,8 @@ fn one(text: &mut String, finding: &Finding, column: usize, width: Option<usize>
     }
     let why = if finding.verdict == Verdict::Ok { "" } else { "why: " };
     let below = finding.why.iter().map(|text| (DIM, format!("{why}{text}")));
-    let mend = finding.mend.iter().map(|text| (Style::new(), format!("mend: {text}")));
-    for (style, paragraph) in below.chain(mend) {
+    let fix = finding.fix.iter().map(|text| (Style::new(), format!("fix: {text}")));
+    for (style, paragraph) in below.chain(fix) {
         for (at, line) in wrapped(&paragraph, width, BELOW + 2).iter().enumerate() {
             let indent = if at == 0 { BELOW } else { BELOW + 2 };
             let _ = writeln!(text, "{:indent$}{}", "", paint(style, line));
@@ -104,7 +104,7 @@ mod tests {
     fn findings_are_aligned_and_broken_at_spaces() {
         let broken = Finding::broken("b", "disk", "30 days of data need 88 GB, and 50 GB are there")
             .why("20,000 samples/s at 1.7 bytes")
-            .mend("watchpost up --set prometheus.retention=13d");
+            .fix("watchpost up --set prometheus.retention=13d");
         let areas = vec![
             Area {
                 about: "Docker",
@@ -121,7 +121,7 @@ mod tests {
         Storage
           ✗ disk    30 days of data need 88 GB, and 50 GB are there
               why: 20,000 samples/s at 1.7 bytes
-              mend: watchpost up --set prometheus.retention=13d
+              fix: watchpost up --set prometheus.retention=13d
           ! memory  tight
 
         1 trap is sprung, 1 thing worth knowing.

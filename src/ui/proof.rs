@@ -1,4 +1,4 @@
-//! A proof as people read it: a line a link, and below it what is broken, why, and what mends it.
+//! A proof as people read it: a line a link, and below it what is broken, why, and what fixes it.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ fn headline(checked: &Checked, verbose: bool) -> String {
     let mut words = match checked.verdict {
         Verdict::NotChecked => {
             let Some(finding) = checked.findings.first() else { return sign(Verdict::NotChecked) };
-            let how = finding.mend.as_ref().map(|mend| format!(": {mend}")).unwrap_or_default();
+            let how = finding.fix.as_ref().map(|fix| format!(": {fix}")).unwrap_or_default();
             return format!("{} not checked, since {}{how}", sign(Verdict::NotChecked), finding.what);
         }
         Verdict::Broken => {
@@ -167,7 +167,7 @@ fn broken(report: &Report, checked: &Checked) -> Vec<String> {
 fn one(finding: &Finding) -> Vec<String> {
     let mut lines = vec![format!("    {} {}   {}", sign(Verdict::Broken), finding.subject, finding.what)];
     lines.extend(finding.why.iter().map(|why| format!("      {why}")));
-    lines.extend(finding.mend.iter().map(|mend| format!("      mend: {mend}")));
+    lines.extend(finding.fix.iter().map(|fix| format!("      fix: {fix}")));
     lines
 }
 
@@ -192,8 +192,9 @@ fn notes(checked: &Checked) -> Vec<String> {
             }
         };
         lines.push(format!("    {} {line}", sign(Verdict::Note)));
-        let mends: std::collections::BTreeSet<&str> = notes.iter().filter_map(|note| note.mend.as_deref()).collect();
-        lines.extend(mends.into_iter().map(|mend| format!("      {}", paint(DIM, mend))));
+        let fixes: std::collections::BTreeSet<String> =
+            notes.iter().filter_map(|note| note.fix.as_ref()).map(ToString::to_string).collect();
+        lines.extend(fixes.into_iter().map(|fix| format!("      {}", paint(DIM, fix))));
     }
     lines
 }
@@ -224,7 +225,7 @@ mod tests {
             vec![
                 Finding::broken("target:pg/orders", "pg/orders", "password authentication failed")
                     .why("its log says so")
-                    .mend("set the secret `orders_db`, then watchpost up"),
+                    .fix("set the secret `orders_db`, then watchpost up"),
             ],
         );
         let rules = Checked::new(
@@ -252,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_link_shows_its_cause_its_mend_and_what_follows_from_it() {
+    fn a_broken_link_shows_its_cause_its_fix_and_what_follows_from_it() {
         insta::assert_snapshot!(plain(&render(&report(), false, None)), @r"
           containers   ✓ 2 containers
           targets      ✗ 1 broken of 2 targets
             ✗ pg/orders   password authentication failed
               its log says so
-              mend: set the secret `orders_db`, then watchpost up
+              fix: set the secret `orders_db`, then watchpost up
           rules        ✓ 96 rules   ! 2 can never fire (-v tells which and why)
           delivery     – not checked, since it sends messages: watchpost alerts test
           dashboards   ✗ 1 broken of 9 queries

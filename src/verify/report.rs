@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::fix::{Addressing, Fix};
+
 /// The JSON schema of a report.
 pub const SCHEMA: &str = include_str!("../../docs/proof.schema.json");
 
@@ -69,9 +71,9 @@ pub struct Finding {
     /// Why, where that is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
-    /// The command or setting that mends it.
+    /// The command or setting that fixes it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    pub fix: Option<Fix>,
     /// The id of another finding that this one follows from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
@@ -80,7 +82,7 @@ pub struct Finding {
 impl Finding {
     fn new(verdict: Verdict, id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
         let (id, subject, what) = (plain(id.into()), plain(subject.into()), plain(what.into()));
-        Self { id, subject, verdict, what, why: Vec::new(), mend: None, because: None }
+        Self { id, subject, verdict, what, why: Vec::new(), fix: None, because: None }
     }
 
     pub fn ok(id: impl Into<String>, subject: impl Into<String>) -> Self {
@@ -104,14 +106,21 @@ impl Finding {
         self
     }
 
-    pub fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(plain(mend.into()));
+    pub fn fix(mut self, fix: impl Into<Fix>) -> Self {
+        let mut fix = fix.into();
+        fix.map(&|text| plain(text.to_owned()));
+        self.fix = Some(fix);
         self
     }
 
     pub fn because(mut self, id: Option<String>) -> Self {
         self.because = id.or(self.because);
         self
+    }
+
+    /// The fix as people read it; empty when there is none.
+    pub fn fix_text(&self) -> String {
+        self.fix.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     pub fn is_broken(&self) -> bool {
@@ -153,9 +162,9 @@ impl Checked {
     }
 
     /// A link that was not looked at, and why; `how` is the command that does it.
-    pub fn not_checked(link: Link, why: impl Into<String>, how: Option<String>) -> Self {
+    pub fn not_checked(link: Link, why: impl Into<String>, how: Option<Fix>) -> Self {
         let mut finding = Finding::not_checked(format!("link:{}", link.name()), link.name(), why);
-        finding.mend = how;
+        finding.fix = how;
         Self::new(link, &[], vec![finding])
     }
 
@@ -234,6 +243,12 @@ impl Report {
         self.verdict == Verdict::Broken
     }
 
+    /// Makes every fix one for this run: its commands carry the flags that lead to this stack.
+    pub fn address(&mut self, addressing: &Addressing) {
+        let findings = self.links.iter_mut().flat_map(|checked| &mut checked.findings);
+        findings.filter_map(|finding| finding.fix.as_mut()).for_each(|fix| fix.address(addressing));
+    }
+
     /// The finding with this id.
     pub fn finding(&self, id: &str) -> Option<&Finding> {
         self.links.iter().flat_map(|checked| &checked.findings).find(|finding| finding.id == id)
@@ -283,7 +298,7 @@ mod tests {
             Finding::ok("a", "a"),
             Finding::note("b", "b", "noted").why("because"),
             Finding::not_checked("c", "c", "no way"),
-            Finding::broken("d", "d", "broken").why("because").mend("mend it").because(Some("a".into())),
+            Finding::broken("d", "d", "broken").why("because").fix("repair it").because(Some("a".into())),
         ];
         let of = |link: &Link| match link {
             Link::Delivery => Checked::not_checked(*link, "not asked for", Some("watchpost verify --deliver".into())),

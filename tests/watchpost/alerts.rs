@@ -1,4 +1,4 @@
-//! Alerts: the way to receivers, broken in one place after the other, and each break named with what mends it.
+//! Alerts: the way to receivers, broken in one place after the other, and each break named with what fixes it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -31,13 +31,19 @@ fn receiver(document: &Value, name: &str) -> Value {
 fn told(finding: &Value) -> String {
     let why: Vec<&str> = finding["why"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let text = |key: &str| finding[key].as_str().unwrap_or_default();
-    format!("{} {} | {} | {}", text("verdict"), text("what"), why.join("; "), text("mend"))
+    format!(
+        "{} {} | {} | {}",
+        text("verdict"),
+        text("what"),
+        why.join("; "),
+        finding["fix"]["text"].as_str().unwrap_or_default()
+    )
 }
 
 const SECRET: &str = "T0000-s3cret-path";
 
 #[test]
-fn each_receiver_is_named_with_what_it_answers_and_its_mend_mends_it() {
+fn each_receiver_is_named_with_what_it_answers_and_its_fix_fixes_it() {
     let good = Hook::start(Manner::good());
     let slow = Hook::start(Manner::Slowly(Duration::from_secs(2)));
     let unauthorized = Hook::start(Manner::Answers(401, "who are you".into()));
@@ -99,7 +105,7 @@ fn each_receiver_is_named_with_what_it_answers_and_its_mend_mends_it() {
     assert!(messages.contains("[TEST]") && messages.contains("\"status\":\"resolved\""), "{messages}");
     assert_eq!(mail.messages(), Vec::<String>::new());
 
-    // Each mend, as it was said: what listens is put right, what is in the spec corrected, and `up`.
+    // Each fix, as it was said: what listens is put right, what is in the spec corrected, and `up`.
     let correct = Hook::start(Manner::good());
     stack.edit(&unauthorized.url(), &correct.url());
     stack.edit("http://no-such-host.invalid/", &correct.url());
@@ -137,7 +143,7 @@ fn each_receiver_is_named_with_what_it_answers_and_its_mend_mends_it() {
     let output = run(&["alerts", "test", "mail", "-o", "json"], &secret, "right").expect(6);
     let finding = receiver(&output.json(), "mail");
     assert!(told(&finding).contains("a silence holds the alert back"), "{finding}");
-    assert!(crate::support::shell(finding["mend"].as_str().expect("a mend")).run().status == Some(0));
+    assert!(crate::support::shell(finding["fix"]["text"].as_str().expect("a fix")).run().status == Some(0));
     run(&["alerts", "test", "mail"], &secret, "right").expect(0);
 }
 
@@ -155,15 +161,15 @@ fn findings(report: &Value) -> Vec<String> {
 }
 
 #[track_caller]
-fn mend_of(report: &Value, id: &str) -> String {
+fn fix_of(report: &Value, id: &str) -> String {
     let links = report["links"].as_array().expect("links");
     let all = links.iter().flat_map(|link| link["findings"].as_array().expect("findings"));
     let found = all.into_iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("no {id} in {report:#}"));
-    found["mend"].as_str().unwrap_or_else(|| panic!("{found} has no mend")).to_owned()
+    found["fix"]["text"].as_str().unwrap_or_else(|| panic!("{found} has no fix")).to_owned()
 }
 
 #[test]
-fn a_break_between_prometheus_and_a_receiver_is_named_and_its_mend_mends_it() {
+fn a_break_between_prometheus_and_a_receiver_is_named_and_its_fix_fixes_it() {
     let stack = quick("");
     stack.up();
     // Nobody to tell is worth knowing, and no break.
@@ -185,7 +191,7 @@ fn a_break_between_prometheus_and_a_receiver_is_named_and_its_mend_mends_it() {
     let all = findings(&report);
     assert!(all.iter().any(|f| f.starts_with("route:severity=critical broken reach nobody")), "{all:#?}");
     assert!(all.iter().any(|f| f.contains("did you mean `critical`?")), "{all:#?}");
-    assert!(mend_of(&report, "route:severity=\"critcal\"").contains("write `severity: critical` instead of `critcal`"));
+    assert!(fix_of(&report, "route:severity=\"critcal\"").contains("write `severity: critical` instead of `critcal`"));
     stack.edit("severity: critcal", "severity: critical");
     stack.up();
     let report = verify(&stack, 0);
@@ -200,7 +206,7 @@ fn a_break_between_prometheus_and_a_receiver_is_named_and_its_mend_mends_it() {
         all.iter().any(|f| f.contains("cannot be reached by Prometheus") && f.contains("is not in the network")),
         "{all:#?}"
     );
-    assert_eq!(crate::support::shell(&mend_of(&report, "alertmanager:alertmanager:9093")).run().status, Some(0));
+    assert_eq!(crate::support::shell(&fix_of(&report, "alertmanager:alertmanager:9093")).run().status, Some(0));
     verify(&stack, 0);
 
     // Prometheus sends what fires once a minute.

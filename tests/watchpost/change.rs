@@ -75,7 +75,7 @@ fn killed(stack: &Stack, retention: &str, reached: impl FnOnce(Lines)) {
 }
 
 #[test]
-fn an_up_killed_at_any_moment_is_mended_by_the_next_even_for_another_spec() {
+fn an_up_killed_at_any_moment_is_fixed_by_the_next_even_for_another_spec() {
     let stack = Stack::new("minimal", "");
     stack.up();
     let parked = format!("{}.parked", stack.container("prometheus"));

@@ -1,4 +1,4 @@
-//! Dashboards: broken in every way, each named with its cause, and mended by what is printed.
+//! Dashboards: broken in every way, each named with its cause, and fixed by what is printed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -59,13 +59,13 @@ fn broken(report: &Value) -> Vec<String> {
     broken.filter_map(|finding| finding["id"].as_str().map(str::to_owned)).collect()
 }
 
-/// Runs a printed mend in the stack's folder, as people would; `up` is agreed to.
+/// Runs a printed fix in the stack's folder, as people would; `up` is agreed to.
 #[track_caller]
 fn apply(stack: &Stack, finding: &Value) {
-    let mend = finding["mend"].as_str().unwrap_or_else(|| panic!("no mend in {finding:#}"));
+    let fix = finding["fix"]["text"].as_str().unwrap_or_else(|| panic!("no fix in {finding:#}"));
     let binary = crate::support::binary();
     let line =
-        mend.replace("watchpost up", "watchpost up --yes").replace("watchpost ", &format!("{} ", binary.display()));
+        fix.replace("watchpost up", "watchpost up --yes").replace("watchpost ", &format!("{} ", binary.display()));
     shell(&line).inside(stack.path()).run().expect(0);
 }
 
@@ -108,7 +108,7 @@ fn base64(text: &str) -> String {
 }
 
 #[test]
-fn each_broken_dashboard_is_named_with_its_cause_and_what_is_printed_mends_it() {
+fn each_broken_dashboard_is_named_with_its_cause_and_what_is_printed_fixes_it() {
     let stack = Stack::new("standard", "dashboards: [./boards]\n");
     write(&stack, &shop());
     stack.up();
@@ -130,11 +130,14 @@ fn wrong_panels(stack: &Stack) {
     let misspelled = finding(&report, "panel:shop/2/A");
     assert_eq!(misspelled["subject"], "Shop / Misspelled");
     assert_eq!(misspelled["what"], "no target has `prometheus_htpp_requests_total`");
-    let mend = misspelled["mend"].as_str().expect("a mend");
-    assert!(mend.contains("`prometheus_http_requests_total` meant?") && mend.contains("`shop.json`"), "{mend}");
+    let fix = misspelled["fix"]["text"].as_str().expect("a fix");
+    assert!(fix.contains("`prometheus_http_requests_total` meant?") && fix.contains("`shop.json`"), "{fix}");
     let elsewhere = finding(&report, "panel:shop/3/A");
     assert_eq!(elsewhere["what"], "Grafana has no data source `elsewhere`");
-    assert!(elsewhere["mend"].as_str().expect("a mend").contains("\"uid\": \"watchpost-prometheus\""), "{elsewhere}");
+    assert!(
+        elsewhere["fix"]["text"].as_str().expect("a fix").contains("\"uid\": \"watchpost-prometheus\""),
+        "{elsewhere}"
+    );
     let zone = finding(&report, "panel:shop/4/A");
     assert_eq!(zone["what"], "the hidden variable `zone` is empty");
     assert!(zone["why"][0].as_str().expect("why").contains("has the label `zone`"), "{zone}");
@@ -144,12 +147,12 @@ fn wrong_panels(stack: &Stack) {
     assert!(lint.stdout.contains("is `prometheus_http_requests_total` meant?"), "{}", lint.stdout);
     assert!(lint.stdout.contains("boards/shop.json:"), "{}", lint.stdout);
 
-    let mut mended = shop();
-    mended["panels"][1]["panels"][0]["targets"][0]["expr"] =
+    let mut fixed = shop();
+    fixed["panels"][1]["panels"][0]["targets"][0]["expr"] =
         json!("rate(prometheus_http_requests_total[$__rate_interval])");
-    mended["panels"][2]["datasource"]["uid"] = json!("watchpost-prometheus");
-    mended["templating"]["list"][1]["query"] = json!("label_values(up{job=~\"$job\"}, instance)");
-    write(stack, &mended);
+    fixed["panels"][2]["datasource"]["uid"] = json!("watchpost-prometheus");
+    fixed["templating"]["list"][1]["query"] = json!("label_values(up{job=~\"$job\"}, instance)");
+    write(stack, &fixed);
     stack.up();
     let report = check(stack, 0);
     assert_eq!(broken(&report), Vec::<String>::new(), "a healthy stack has nothing broken");
@@ -245,7 +248,7 @@ fn a_wrong_password(stack: &Stack) {
     let locked = finding(&report, "grafana");
     assert_eq!(locked["what"], "it refuses the administrator's password");
     let password = stack.run(&["secrets", "show", "grafana_admin"]).expect(0).stdout;
-    assert!(!report.to_string().contains(password.trim()), "the mend shows no secret");
+    assert!(!report.to_string().contains(password.trim()), "the fix shows no secret");
     apply(stack, &locked);
     check(stack, 0);
 }
@@ -282,7 +285,7 @@ fn an_old_volume(stack: &Stack) {
     });
     assert_eq!(broken(&report), ["grafana"]);
     let stopped = finding(&report, "grafana");
-    assert_eq!(stopped["mend"], source["mend"]);
+    assert_eq!(stopped["fix"]["text"], source["fix"]["text"]);
     apply(stack, &stopped);
     check(stack, 0);
 }

@@ -1,4 +1,4 @@
-//! Traps are set one after the other; the doctor names each, and what it says mends it.
+//! Traps are set one after the other; the doctor names each, and what it says fixes it.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -47,13 +47,14 @@ fn is(diagnosis: &Value, id: &str, verdict: &str) -> Value {
 }
 
 fn text<'a>(finding: &'a Value, key: &str) -> &'a str {
-    finding[key].as_str().unwrap_or_default()
+    let value = &finding[key];
+    if key == "fix" { &value["text"] } else { value }.as_str().unwrap_or_default()
 }
 
-/// Runs the command that is said to mend it.
+/// Runs the command that is said to fix it.
 #[track_caller]
-fn mend(finding: &Value) {
-    shell(text(finding, "mend")).run().expect(0);
+fn fix(finding: &Value) {
+    shell(text(finding, "fix")).run().expect(0);
 }
 
 /// Runs `script` in the folder of a service's deployed files.
@@ -79,7 +80,7 @@ fn a_host_is_examined_before_anything_is_deployed() {
     let diagnosis = doctor(&stack, 1, &[]);
     let held = is(&diagnosis, "port:prometheus/1", "broken");
     assert!(text(&held, "what").contains(&format!("port {port} of 127.0.0.1 is taken")), "{held}");
-    assert!(text(&held, "mend").contains("--set prometheus.port="), "{held}");
+    assert!(text(&held, "fix").contains("--set prometheus.port="), "{held}");
     assert_eq!(diagnosis["sprung"], 1);
 
     let open = doctor(&stack, 1, &["--set", "alertmanager.bind=0.0.0.0", "--set", "grafana.bind=0.0.0.0"]);
@@ -105,7 +106,7 @@ fn proof_is_as_documented(stack: &Stack) {
 }
 
 #[test]
-fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
+fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_fixed() {
     let stack = Stack::new("standard", "");
     stack.run(&["up", "--yes", "--no-verify"]).expect(0);
     // The receivers' server joins the stack's network before there is anything to be sent.
@@ -134,7 +135,7 @@ fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
     is(&diagnosis, "reload:prometheus", "ok");
     is(&diagnosis, "reload:alertmanager", "ok");
     assert_eq!(text(&is(&diagnosis, "watchdog", "ok"), "what"), "goes to heartbeat");
-    assert_eq!(text(&is(&diagnosis, "receiver:chat", "note"), "mend"), "watchpost alerts test chat");
+    assert_eq!(text(&is(&diagnosis, "receiver:chat", "note"), "fix"), "watchpost alerts test chat");
 
     proof_is_as_documented(&stack);
 
@@ -142,14 +143,14 @@ fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
     let other = "echo another-password | grafana cli admin reset-admin-password --password-from-stdin";
     docker(&["exec", &stack.container("grafana"), "sh", "-c", other]);
     let login = is(&doctor(&stack, 1, &[]), "grafana:login", "broken");
-    mend(&login);
+    fix(&login);
     is(&doctor(&stack, 0, &[]), "grafana:login", "ok");
 
     // A file that was changed, and nobody told Prometheus.
     in_files(&stack, "prometheus", "sed -i 's/evaluation_interval: .*/evaluation_interval: 2s/' prometheus.yml");
     let reload = is(&doctor(&stack, 1, &[]), "reload:prometheus", "broken");
     assert!(reload["why"][0].as_str().is_some_and(|why| why.contains("global.evaluation_interval")), "{reload}");
-    mend(&reload);
+    fix(&reload);
     await_until("the reload took", 20, || (stack.run(&["doctor"]).status == Some(0)).then_some(()));
 
     // A file that Prometheus does not take.
@@ -159,7 +160,7 @@ fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_mended() {
         let reload = finding(&stack.run(&["doctor", "-o", "json"]).json(), "reload:prometheus");
         text(&reload, "what").contains("last reload failed").then_some(reload)
     });
-    assert!(text(&reload, "mend").ends_with(&format!("docker kill -s HUP {}", stack.container("prometheus"))));
+    assert!(text(&reload, "fix").ends_with(&format!("docker kill -s HUP {}", stack.container("prometheus"))));
 
     // Without Prometheus, what rests on it is not checked, and says why.
     docker(&["stop", "-t", "0", &stack.container("prometheus")]);
@@ -206,16 +207,16 @@ fn strange_images_tight_memory_and_a_silent_receiver_are_named() {
         (memory["verdict"] == "note").then_some(memory)
     });
     assert!(text(&memory, "what").contains("the limit is 126 MB"), "{memory}");
-    assert!(text(&memory, "mend").contains("--set prometheus.memory="), "{memory}");
+    assert!(text(&memory, "fix").contains("--set prometheus.memory="), "{memory}");
 
     let diagnosis = stack.run(&["doctor", "-o", "json"]).json();
     let image = is(&diagnosis, "image:catalog/node-exporter", "note");
     assert!(text(&image, "what").contains("not the catalog's `prom/node-exporter:v1.11.1`"), "{image}");
-    assert!(text(&image, "mend").contains("out of the spec"), "{image}");
+    assert!(text(&image, "fix").contains("out of the spec"), "{image}");
     let moved = is(&diagnosis, "image:tag/node-exporter", "note");
     assert!(text(&moved, "what").contains(&format!("`{name}` names another image")), "{moved}");
     let watchdog = is(&diagnosis, "watchdog", "note");
-    assert!(text(&watchdog, "mend").contains("alertname: Watchdog"), "{watchdog}");
+    assert!(text(&watchdog, "fix").contains("alertname: Watchdog"), "{watchdog}");
     let oncall = finding(&diagnosis, "receiver:oncall");
     assert!(["note", "broken"].contains(&text(&oncall, "verdict")), "nothing was taken: {oncall}");
 }

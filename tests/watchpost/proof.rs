@@ -1,4 +1,4 @@
-//! A stack is broken in one place after the other; the proof names the link and the cause, and what it says mends it.
+//! A stack is broken in one place after the other; the proof names the link and the cause, and what it says fixes it.
 
 use serde_json::Value;
 
@@ -70,12 +70,12 @@ fn a_stopped_exporter_is_the_one_cause_of_all_that_rests_on_it() {
     assert!(container["what"].as_str().is_some_and(|what| what.contains("has stopped")), "{container}");
     assert_eq!(finding(&report, "target:node/localhost")["because"], "container:node-exporter");
     assert_eq!(report["causes"], 1, "{:#?}", broken(&report));
-    assert_eq!(container["mend"], "watchpost up");
+    assert_eq!(container["fix"]["text"], "watchpost up");
     up(&stack, 0);
     assert_eq!(broken(&verify(&stack, 0, &[])), Vec::<String>::new());
 }
 
-/// Targets that fail in every way, with the words that must name the way and what mends the spec.
+/// Targets that fail in every way, with the words that must name the way and what fixes the spec.
 const TARGETS: &str = "targets:
   - {job: port, static: [\"APP:81\"]}
   - {job: ours, static: [\"alertmanager:9999\"]}
@@ -105,7 +105,7 @@ const APP: &str = "mkdir -p /tmp/www && cd /tmp/www && echo 'app_up 1' > metrics
     (while true; do nc -l -p 82 </tmp/silence; done & exec httpd -f -p 80 -h /tmp/www -c /tmp/httpd.conf)";
 
 #[test]
-fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_mend_mends() {
+fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_fix_fixes() {
     let stack = Stack::new("minimal", "");
     let network = Network::create(&format!("{}-apps", stack.name));
     let db = format!("{}-db", stack.name);
@@ -149,23 +149,20 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_mend_mends()
     ] {
         let found = finding(&report, &id);
         assert!(found["what"].as_str().is_some_and(|what| what.contains(said)), "{said} is not in {found:#}");
-        assert!(found["mend"].is_string() && found["because"].is_null(), "{found:#}");
+        assert!(found["fix"]["text"].is_string() && found["because"].is_null(), "{found:#}");
     }
-    let mend = finding(&report, "target:postgres/postgres-exporter-orders")["mend"].clone();
-    assert!(mend.as_str().is_some_and(|mend| mend.contains("DB_PASSWORD")), "{mend}");
-    let mend = finding(&report, "target:ours/alertmanager:9999")["mend"].clone();
-    assert!(mend.as_str().is_some_and(|mend| mend.contains("the port of the job `ours`")), "{mend}");
-    let guess = finding(&report, "rule:own/NoSuchMetric")["mend"].clone();
-    assert!(
-        guess.as_str().is_some_and(|mend| mend.contains("rules/own/own.yml: did you mean `node_load1`?")),
-        "{guess}"
-    );
+    let fix = finding(&report, "target:postgres/postgres-exporter-orders")["fix"]["text"].clone();
+    assert!(fix.as_str().is_some_and(|fix| fix.contains("DB_PASSWORD")), "{fix}");
+    let fix = finding(&report, "target:ours/alertmanager:9999")["fix"]["text"].clone();
+    assert!(fix.as_str().is_some_and(|fix| fix.contains("the port of the job `ours`")), "{fix}");
+    let guess = finding(&report, "rule:own/NoSuchMetric")["fix"]["text"].clone();
+    assert!(guess.as_str().is_some_and(|fix| fix.contains("rules/own/own.yml: did you mean `node_load1`?")), "{guess}");
 
-    // Each mend as it was said: ports, addresses and paths corrected, the secret set, the rules corrected.
+    // Each fix as it was said: ports, addresses and paths corrected, the secret set, the rules corrected.
     let more = more.replace(&targets, &MENDED.replace("APP", &name));
     stack.write("minimal", &components, &more);
-    let mended = "groups: [{name: own, rules: [{alert: A, expr: node_load1 > 100, labels: {severity: warning}}]}]\n";
-    std::fs::write(stack.path().join("rules/own.yml"), mended).expect("written");
+    let fixed = "groups: [{name: own, rules: [{alert: A, expr: node_load1 > 100, labels: {severity: warning}}]}]\n";
+    std::fs::write(stack.path().join("rules/own.yml"), fixed).expect("written");
     up(&stack, 0);
     assert_eq!(broken(&verify(&stack, 0, &[])), Vec::<String>::new());
     drop((app, db, network));
@@ -182,7 +179,7 @@ fn containers_that_were_changed_behind_our_back_are_named() {
     assert!(what("settings:prometheus").contains("memory limit"), "{report:#}");
     assert!(what("container:alertmanager").contains("paused"), "{report:#}");
     docker(&["unpause", &stack.container("alertmanager")]);
-    // The mend as it was said.
+    // The fix as it was said.
     docker(&["rm", "-f", &stack.container("prometheus")]);
     up(&stack, 0);
     assert_eq!(broken(&verify(&stack, 0, &["--only", "containers"])), Vec::<String>::new());

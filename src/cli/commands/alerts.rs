@@ -63,8 +63,8 @@ fn told(checked: &Checked) -> Error {
     let Some(finding) = checked.findings.first() else { return Error::new("cannot ask Alertmanager") };
     let error = Error::new(format!("cannot ask `{}`: {}", finding.subject, finding.what));
     let error = finding.why.iter().fold(error, Error::cause);
-    match &finding.mend {
-        Some(mend) => error.hint(format!("`{mend}`")),
+    match &finding.fix {
+        Some(fix) => error.hint(format!("`{fix}`")),
         None => error,
     }
 }

@@ -20,7 +20,7 @@ use crate::ui::diagnosis;
 Signs: ✓ well, ! worth knowing, ✗ a trap is sprung, – not checked.
 Exit status: 0 when no trap is sprung, 1 when one is.
 
-With -o json: {\"stack\", \"host\", \"sprung\", \"areas\": [{about, findings: [{id, subject, verdict, what, why, mend}]}]},
+With -o json: {\"stack\", \"host\", \"sprung\", \"areas\": [{about, findings: [{id, subject, verdict, what, why, fix}]}]},
 findings as in `watchpost schema proof`")]
 pub struct Args {
     #[command(flatten)]
@@ -35,7 +35,9 @@ async fn examine(args: &Args, context: &Context) -> Result<Exit> {
     let Subject { name, host, catalog, bundle } = Subject::of(context, &args.choice)?;
     let client = session::connect(host.as_deref()).await?;
     let observed = docker::observe(&client, &name, bundle.as_ref()).await?;
-    let diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;
+    let mut diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;
+    let docker_host = (!client.engine.local).then_some(client.engine.name.as_str());
+    diagnosis.address(&context.addressing_on(docker_host));
     if context.ui.json {
         context.ui.document(&diagnosis)?;
     } else {

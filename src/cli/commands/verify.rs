@@ -17,7 +17,7 @@ use crate::verify::{self, Link, Options, Report, Verdict};
 /// Prove that the monitoring works, link by link
 ///
 /// Containers, targets, rules, alerting, delivery, dashboards: each is looked at as it is now, and what is broken is named
-/// with its cause and with the command or setting that mends it. Delivery sends a test alert to every receiver, and so
+/// with its cause and with the command or setting that fixes it. Delivery sends a test alert to every receiver, and so
 /// only with `--deliver`. Nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -113,7 +113,8 @@ pub async fn prove(
             progress.event(event);
         }
     };
-    let report = verify::prove(stack, catalog, bundle, options, &narrate).await;
+    let mut report = verify::prove(stack, catalog, bundle, options, &narrate).await;
+    report.address(&context.addressing_on(stack.docker_host()));
     progress.finish();
     report
 }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::catalog::Catalog;
 use crate::cli::shared::files;
 use crate::error::{Error, Result};
+use crate::fix::{Addressing, quoted};
 use crate::render::{self, Bundle};
 use crate::spec::{self, DEFAULT_STACK, Spec};
 use crate::ui::{Ui, Verbosity};
@@ -188,10 +189,22 @@ impl Context {
 
     /// The flags that lead another command to the same stack, to stand after it: ` -f shop.yaml --name shop`.
     pub fn same_stack(&self) -> String {
-        let file = self.global.file.iter().map(|file| ("-f", file.display().to_string()));
-        let name = self.global.name.iter().map(|name| ("--name", name.clone()));
-        let host = self.global.host.iter().map(|host| ("--host", host.clone()));
-        file.chain(name).chain(host).map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
+        self.addressing().flags().iter().map(|word| format!(" {}", quoted(word))).collect()
+    }
+
+    /// What leads a printed command to the stack of this run.
+    pub fn addressing(&self) -> Addressing {
+        Addressing {
+            file: self.global.file.as_ref().map(|file| file.display().to_string()),
+            name: self.global.name.clone(),
+            host: self.global.host.clone(),
+            docker_host: None,
+        }
+    }
+
+    /// The same with the Docker host for commands of Docker's own client: the flag's or the spec's.
+    pub fn addressing_on(&self, host: Option<&str>) -> Addressing {
+        Addressing { docker_host: host.map(str::to_owned), ..self.addressing() }
     }
 
     /// Name and host of the stack, for commands that need no more of the spec.
@@ -207,15 +220,6 @@ impl Context {
         };
         Ok((name, self.global.host.clone().or(host)))
     }
-}
-
-/// A word as a POSIX shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Compose's rule for project names, <https://docs.docker.com/reference/compose-file/version-and-name/>.

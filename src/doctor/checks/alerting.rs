@@ -23,7 +23,7 @@ pub fn receivers(seen: &Seen<'_>) -> Vec<Finding> {
     if tree.people().next().is_none() {
         return vec![
             Finding::note(id, subject, "there are none: alerts are only shown")
-                .mend("add one under `alerting.receivers` of the spec, then watchpost up"),
+                .fix("add one under `alerting.receivers` of the spec, then watchpost up"),
         ];
     }
     let nodes = tree.nodes();
@@ -35,12 +35,12 @@ fn judge(name: &str, routed: bool, metrics: &Exposition) -> Finding {
     let id = format!("receiver:{name}");
     if !routed {
         return Finding::note(id, name, "no route leads to it")
-            .mend("add a route to it under `alerting.routes` of the spec, then watchpost up");
+            .fix("add a route to it under `alerting.routes` of the spec, then watchpost up");
     }
     let sent = metrics.total("alertmanager_notifications_total", &[("receiver_name", name)]);
     if sent.is_none() && !metrics.samples().iter().any(|sample| sample.labels.contains_key("receiver_name")) {
         return Finding::not_checked(id, name, "Alertmanager does not count by receiver")
-            .mend("it is told to by `--enable-feature=receiver-name-in-metrics`");
+            .fix("it is told to by `--enable-feature=receiver-name-in-metrics`");
     }
     let sent = sent.unwrap_or(0.0);
     let failed = metrics.sum("alertmanager_notifications_failed_total", &[("receiver_name", name)]);
@@ -48,13 +48,13 @@ fn judge(name: &str, routed: bool, metrics: &Exposition) -> Finding {
     if sent == 0.0 {
         return Finding::note(id, name, "nothing was sent to it since Alertmanager started")
             .why("whether it takes a message shows only when one is sent")
-            .mend(test);
+            .fix(test);
     }
     if failed >= sent {
         let found = Finding::broken(id, name, format!("took none of the {sent:.0} messages sent to it"));
         let reasons = reasons(name, metrics);
         let found = if reasons.is_empty() { found } else { found.why(reasons) };
-        return found.mend(format!("{test} shows what it answers"));
+        return found.fix(format!("{test} shows what it answers"));
     }
     let what = match failed {
         0.0 => format!("took all {sent:.0} messages"),
@@ -89,7 +89,7 @@ pub fn watchdog(seen: &Seen<'_>) -> Vec<Finding> {
     vec![
         Finding::note(id, subject, "goes nowhere: nobody outside notices when alerting itself is dead")
             .why("it always fires, so that a service which misses it can raise the alarm")
-            .mend(
+            .fix(
                 "in the spec, `receivers: [{name: heartbeat, type: webhook, url: ADDRESS}]` and \
                  `routes: [{match: {alertname: Watchdog}, to: heartbeat, repeat_interval: 5m}]` below `alerting`; \
                  ADDRESS is a service that raises the alarm when calls stop",
@@ -116,7 +116,7 @@ alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"other\"
         assert_eq!(judge("good", true, &metrics).verdict, Verdict::Ok);
         assert_eq!(judge("good", false, &metrics).what, "no route leads to it");
         let new = judge("new", true, &metrics);
-        assert_eq!((new.verdict, new.mend.as_deref()), (Verdict::Note, Some("watchpost alerts test new")));
+        assert_eq!((new.verdict, new.fix_text().as_str()), (Verdict::Note, "watchpost alerts test new"));
         let bad = judge("bad", true, &metrics);
         assert_eq!((bad.verdict, bad.what.as_str()), (Verdict::Broken, "took none of the 2 messages sent to it"));
         assert_eq!(bad.why, ["Alertmanager calls it clientError"]);

@@ -37,7 +37,7 @@ fn judge(id: &str, subject: &str, whose: &str, clock: Result<Clock, String>) -> 
         if ahead.abs() < HARMFUL { Finding::note(id, subject, what) } else { Finding::broken(id, subject, what) };
     found
         .why(format!("{whose} and this machine's differ: times of alerts and graphs are shifted by as much"))
-        .mend("let both take their time from the network: `timedatectl set-ntp true`")
+        .fix("let both take their time from the network: `timedatectl set-ntp true`")
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub fn engine(seen: &Seen<'_>) -> Vec<Finding> {
     vec![
         Finding::note(id, subject, what)
             .why("it has no `start_interval`: a health check first comes after its whole interval")
-            .mend("upgrade to Docker 25 or newer when you can; nothing breaks until then"),
+            .fix("upgrade to Docker 25 or newer when you can; nothing breaks until then"),
     ]
 }
 
@@ -48,7 +48,7 @@ pub fn image_store(seen: &Seen<'_>) -> Vec<Finding> {
             let broken = Finding::broken(id, subject, format!("`{image}` shows containers without their names")).why(
                 "Docker keeps images in containerd's store, which cAdvisor before 0.54.0, and 0.54.1, cannot read",
             );
-            vec![broken.mend(format!("watchpost up --set {name}.image={}", pinned.unwrap_or_default()))]
+            vec![broken.fix(format!("watchpost up --set {name}.image={}", pinned.unwrap_or_default()))]
         }
         _ => vec![fine(id, subject, what)],
     }
@@ -81,7 +81,7 @@ pub fn memory_limits(seen: &Seen<'_>) -> Vec<Finding> {
         Ok(_) => vec![
             Finding::note(id, subject, "the kernel does not enforce them")
                 .why("one service may take all the memory of the host")
-                .mend("boot with `cgroup_enable=memory` on the kernel's command line"),
+                .fix("boot with `cgroup_enable=memory` on the kernel's command line"),
         ],
         Err(why) => vec![Finding::not_checked(id, subject, why)],
     }
@@ -105,7 +105,7 @@ pub fn mounts(seen: &Seen<'_>) -> Vec<Finding> {
         Some(false) => vec![
             Finding::broken(id, subject, format!("`{name}` would not start"))
                 .why("it asks for later mounts of the host (`rslave`), and `/` is not a shared mount here")
-                .mend(format!("watchpost up --set {name}.mount_propagation=private, or `mount --make-rshared /`")),
+                .fix(format!("watchpost up --set {name}.mount_propagation=private, or `mount --make-rshared /`")),
         ],
         None => vec![Finding::not_checked(id, subject, "whether `/` is a shared mount shows on the host only")],
     }

@@ -16,7 +16,7 @@ pub fn login(seen: &Seen<'_>) -> Vec<Finding> {
         Err(Refused::Login) => {
             Finding::broken(id, subject, format!("Grafana refuses the password of `{}`", grafana.user))
                 .why("a password of the configuration takes effect only on the first start: the volume has another")
-                .mend(reset(seen, grafana))
+                .fix(reset(seen, grafana))
         }
     }]
 }
@@ -48,14 +48,14 @@ fn stray(name: &str, uid: &str, sources: &[Source], seen: &Seen<'_>, grafana: &G
     let container = || seen.service(&grafana.service).map_or("", |deployed| deployed.container.as_str());
     let Some(source) = sources.iter().find(|source| source.name == name) else {
         let finding = Finding::broken(id, name, "Grafana does not have this data source");
-        return Some(finding.why("dashboards ask for it").mend(format!("docker restart {}", container())));
+        return Some(finding.why("dashboards ask for it").fix(format!("docker restart {}", container())));
     };
     if source.uid == uid {
         return None;
     }
     let finding = Finding::broken(id, name, format!("has the uid `{}`; dashboards ask for `{uid}`", source.uid))
         .why("Grafana's volume has it from an earlier deployment, and provisioning cannot change a uid");
-    Some(finding.mend(if source.read_only {
+    Some(finding.fix(if source.read_only {
         format!(
             "watchpost catalog eject grafana --into overlay; add `deleteDatasources: [{{name: {name}, orgId: 1}}]` to its \
              files/provisioning/datasources/watchpost.yml; watchpost up --catalog overlay"

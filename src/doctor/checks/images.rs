@@ -46,9 +46,9 @@ fn behind(deployed: &Deployed, pinned: &str, wanted: Option<&str>) -> Option<Fin
         // The spec itself asks for it.
         Some(wanted) if wanted == image => finding
             .why(format!("the spec sets the image: `{image}`"))
-            .mend(format!("take `image` of `{name}` out of the spec, then watchpost up")),
-        Some(_) => finding.mend("watchpost up"),
-        None => finding.mend(format!("watchpost up, or watchpost up --set {name}.image={pinned}")),
+            .fix(format!("take `image` of `{name}` out of the spec, then watchpost up")),
+        Some(_) => finding.fix("watchpost up"),
+        None => finding.fix(format!("watchpost up, or watchpost up --set {name}.image={pinned}")),
     })
 }
 
@@ -62,7 +62,7 @@ pub fn tag(seen: &Seen<'_>) -> Vec<Finding> {
         let what = format!("`{}` names another image on the host than the one that runs", deployed.image);
         Finding::note(format!("image:tag/{}", deployed.name), &deployed.name, what)
             .why("the image was pulled or built again under the same tag since the service was created")
-            .mend("watchpost up")
+            .fix("watchpost up")
     };
     seen.services.iter().filter(moved).map(finding).collect()
 }

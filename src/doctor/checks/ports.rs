@@ -11,16 +11,15 @@ use crate::verify::report::Finding;
 pub fn free(seen: &Seen<'_>) -> Vec<Finding> {
     let Some(bundle) = seen.bundle else {
         let why = "there is no spec here that says which ports are wanted";
-        return vec![Finding::not_checked("ports:free", "free ports", why).mend("name the spec with `-f FILE`")];
+        return vec![Finding::not_checked("ports:free", "free ports", why).fix("name the spec with `-f FILE`")];
     };
     let mut findings = Vec::new();
     for name in &seen.observed.foreign {
         let subject = name.split('`').nth(1).unwrap_or(name).to_owned();
         let finding = Finding::broken(format!("name:{subject}"), subject, format!("{name} is not this stack's"))
             .why("it has a name that the spec needs and does not carry this stack's label, so it is left alone");
-        findings.push(
-            finding.mend("give the stack another name (`--name`, or `name:` in the spec), or remove it yourself"),
-        );
+        findings
+            .push(finding.fix("give the stack another name (`--name`, or `name:` in the spec), or remove it yourself"));
     }
     let mut held = 0;
     for (name, service) in &bundle.compose.services {
@@ -28,7 +27,7 @@ pub fn free(seen: &Seen<'_>) -> Vec<Finding> {
             held += 1;
             let mut finding = Finding::broken(format!("port:{name}/{held}"), name, error.message.clone());
             finding.why.clone_from(&error.causes);
-            finding.mend.clone_from(&error.hint);
+            finding.fix = error.hint.clone().map(Into::into);
             findings.push(finding);
         }
     }
@@ -57,7 +56,7 @@ pub fn open(seen: &Seen<'_>) -> Vec<Finding> {
             let what = format!("port {} is open to the network, without a login", port.host);
             let finding = Finding::note(format!("open:{name}/{}", port.host), name, what)
                 .why("Docker's published ports pass by the host's firewall: who reaches the host can read all of it")
-                .mend(format!("watchpost up --set {name}.bind=127.0.0.1, and a proxy with a login before it"));
+                .fix(format!("watchpost up --set {name}.bind=127.0.0.1, and a proxy with a login before it"));
             findings.push(finding);
         }
     }

@@ -54,7 +54,7 @@ fn check(seen: &Seen<'_>, component: &str, reload: Result<Reload<'_>, &String>) 
     if reload.successful == Some(0.0) {
         return Finding::broken(id, service, "its last reload failed: it runs with the configuration from before")
             .why(format!("`watchpost logs {service} --tail 20` shows what it does not take"))
-            .mend(format!("mend the configuration (`watchpost up`), then {}", again()));
+            .fix(format!("correct the configuration (`watchpost up`), then {}", again()));
     }
     let (in_force, deployed) = match (reload.in_force, reload.deployed) {
         (Ok(in_force), Ok(deployed)) => (in_force, deployed),
@@ -65,7 +65,7 @@ fn check(seen: &Seen<'_>, component: &str, reload: Result<Reload<'_>, &String>) 
         Some(place) => Finding::broken(id, service, "runs with another configuration than was deployed")
             .why(format!("they differ at `{place}`"))
             .why("the file changed and the service was not told, or was told too early")
-            .mend(again()),
+            .fix(again()),
     }
 }
 

@@ -107,7 +107,7 @@ fn judge(disk: &Disk, service: &str) -> Finding {
     let shorter =
         if fits >= 1.0 { format!("watchpost up --set {service}.retention={fits:.0}d") } else { String::new() };
     let limited = format!("watchpost up --set {service}.retention_size={:.0}MB", room * SHARE / 1_048_576.0);
-    let mend = if shorter.is_empty() { limited } else { format!("{shorter}, or {limited}") };
+    let fix = if shorter.is_empty() { limited } else { format!("{shorter}, or {limited}") };
     if let Some(limit) = disk.limit {
         if limit > room {
             return Finding::broken(
@@ -116,7 +116,7 @@ fn judge(disk: &Disk, service: &str) -> Finding {
                 format!("may take {}, and {} are there", format_bytes(limit as u64), format_bytes(room as u64)),
             )
             .why("`retention_size` is more than the disk has: it is full before the oldest data goes")
-            .mend(mend);
+            .fix(fix);
         }
         if need > limit {
             let lasts = format_roughly((limit - disk.head).max(0.0) / daily);
@@ -126,7 +126,7 @@ fn judge(disk: &Disk, service: &str) -> Finding {
                 format!("{} last for {lasts}, not for {kept}", format_bytes(limit as u64)),
             )
             .why(format!("{how}; `retention_size` ends it sooner"))
-            .mend(format!("raise `retention_size` of `{service}`, or lower `retention` to what it comes to"));
+            .fix(format!("raise `retention_size` of `{service}`, or lower `retention` to what it comes to"));
         }
     }
     let what =
@@ -138,10 +138,10 @@ fn judge(disk: &Disk, service: &str) -> Finding {
             format!("{kept} of data need {}, and {} are there", format_bytes(need as u64), format_bytes(room as u64)),
         )
         .why(how)
-        .mend(mend);
+        .fix(fix);
     }
     if disk.limit.is_none() && need > room * SHARE {
-        return Finding::note(id, subject, what).why(format!("{how}; that is more than 80 % of the disk")).mend(mend);
+        return Finding::note(id, subject, what).why(format!("{how}; that is more than 80 % of the disk")).fix(fix);
     }
     let mut finding = fine(id, subject, what);
     finding.why.push(how);
@@ -174,7 +174,7 @@ fn fits(series: f64, limit: f64, service: &str) -> Finding {
         format!("{said} series want {}; the limit is {}", format_bytes(comfortable as u64), format_bytes(limit as u64));
     // In whole steps of 64 MB, with some air.
     let steps = (comfortable * 1.25 / f64::from(64 << 20)).ceil().max(1.0) * 64.0;
-    let mend = format!("watchpost up --set {service}.memory={steps:.0}m");
+    let fix = format!("watchpost up --set {service}.memory={steps:.0}m");
     if least > limit {
         return Finding::broken(
             id,
@@ -186,12 +186,12 @@ fn fits(series: f64, limit: f64, service: &str) -> Finding {
             ),
         )
         .why("the kernel ends Prometheus when it takes more than its limit")
-        .mend(mend);
+        .fix(fix);
     }
     if comfortable > limit {
         return Finding::note(id, subject, what)
             .why("queries and compaction have no room: count 8 kB a series")
-            .mend(mend);
+            .fix(fix);
     }
     fine(id, subject, what)
 }
@@ -204,7 +204,7 @@ pub fn killed(seen: &Seen<'_>) -> Vec<Finding> {
         let double = (deployed.details.memory_limit >> 19).max(64);
         Finding::broken(format!("oom:{}", deployed.name), &deployed.name, "was ended by the kernel: out of memory")
             .why(format!("it took more than its limit of {limit}"))
-            .mend(format!("watchpost up --set {}.memory={double}m", deployed.name))
+            .fix(format!("watchpost up --set {}.memory={double}m", deployed.name))
     };
     killed.map(finding).collect()
 }
@@ -235,7 +235,7 @@ mod tests {
         let found = judge(&disk(50.0 * GB, None), "prometheus");
         assert_eq!(found.verdict, Verdict::Broken);
         assert_eq!(found.what, "30 days of data need 88 GB, and 50 GB are there");
-        assert!(found.mend.is_some_and(|mend| mend.contains("prometheus.retention=13d")));
+        assert!(found.fix_text().contains("prometheus.retention=13d"));
         assert_eq!(judge(&disk(100.0 * GB, None), "p").verdict, Verdict::Note);
         assert_eq!(judge(&disk(200.0 * GB, None), "p").verdict, Verdict::Ok);
     }
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(fits(100_000.0, 0.5e9, "p").verdict, Verdict::Note);
         let found = fits(100_000.0, 0.2e9, "prometheus");
         assert_eq!(found.verdict, Verdict::Broken);
-        assert_eq!(found.mend.as_deref(), Some("watchpost up --set prometheus.memory=960m"));
+        assert_eq!(found.fix_text(), "watchpost up --set prometheus.memory=960m");
         assert_eq!(fits(100_000.0, 0.0, "p").verdict, Verdict::Ok);
     }
 }

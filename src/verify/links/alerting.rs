@@ -72,7 +72,7 @@ async fn watchdog(stack: &Stack, groups: &[Group]) -> (Finding, Option<String>) 
         let finding = Finding::broken(ID, "Watchdog", "does not fire, as it always should");
         let why = rule.last_error.clone().filter(|error| !error.is_empty());
         let why = why.unwrap_or_else(|| format!("its expression is {}", rule.query));
-        return (finding.why(why).mend("watchpost verify --only rules"), None);
+        return (finding.why(why).fix("watchpost verify --only rules"), None);
     }
     let Some(alertmanager) = stack.alertmanager().await else {
         return (Finding::not_checked(ID, "Watchdog", "Alertmanager cannot be asked"), None);
@@ -82,7 +82,7 @@ async fn watchdog(stack: &Stack, groups: &[Group]) -> (Finding, Option<String>) 
     let Some(held) = arrived(&alertmanager, if young { SOON } else { ARRIVAL }).await else {
         if young {
             let what = format!("has not arrived yet: Prometheus sends it again within {}", format_span(resend));
-            let finding = Finding::not_checked(ID, "Watchdog", what).mend("watchpost verify, a little later");
+            let finding = Finding::not_checked(ID, "Watchdog", what).fix("watchpost verify, a little later");
             return (finding, Some("Watchdog is on its way to Alertmanager".into()));
         }
         let finding = Finding::broken(ID, "Watchdog", "fires in Prometheus and has not arrived at Alertmanager");
@@ -129,7 +129,7 @@ async fn sending(stack: &Stack, finding: Finding) -> Finding {
         Some(line) => finding.why(format!("Prometheus's log says: {}", line.trim())),
         None => finding.why("Prometheus reaches Alertmanager, and its log has no word of it"),
     };
-    finding.mend(format!(
+    finding.fix(format!(
         "{} restart {}; if that changes nothing: watchpost logs {name}",
         stack.docker(),
         prometheus.container.name
@@ -154,5 +154,5 @@ async fn reload(stack: &Stack) -> Option<Finding> {
         Some(said) => finding.why(said),
         None => finding,
     };
-    Some(finding.mend("correct what it names in watchpost.yaml, then: watchpost up"))
+    Some(finding.fix("correct what it names in watchpost.yaml, then: watchpost up"))
 }

@@ -40,14 +40,14 @@ fn missing(stack: &Stack, snapshot: &Snapshot<'_>) -> Vec<Finding> {
     let wanted = snapshot.bundle.map(|bundle| bundle.compose.services.keys()).into_iter().flatten();
     wanted
         .filter(|name| !stack.services.contains_key(*name))
-        .map(|name| Finding::broken(id(name), name, "is in the spec, and not there").mend("watchpost up"))
+        .map(|name| Finding::broken(id(name), name, "is in the spec, and not there").fix("watchpost up"))
         .collect()
 }
 
 async fn service(stack: &Stack, snapshot: &Snapshot<'_>, name: &str, deployed: &Deployed) -> Vec<Finding> {
     let container = &deployed.container;
     let Some(vitals) = docker::vitals(&stack.client, &container.id).await else {
-        return vec![Finding::broken(id(name), name, "was removed a moment ago").mend("watchpost up")];
+        return vec![Finding::broken(id(name), name, "was removed a moment ago").fix("watchpost up")];
     };
     if let Some(finding) = not_running(stack, name, deployed, &vitals).await {
         return vec![finding];
@@ -65,7 +65,7 @@ async fn service(stack: &Stack, snapshot: &Snapshot<'_>, name: &str, deployed: &
 async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding> {
     let broken = |what: String| Finding::broken(id(name), name, what);
     let finding = if vitals.paused {
-        broken("is paused".into()).mend(format!("{} unpause {}", stack.docker(), deployed.container.name))
+        broken("is paused".into()).fix(format!("{} unpause {}", stack.docker(), deployed.container.name))
     } else if vitals.restarting {
         broken(format!("keeps restarting, {} times by now", vitals.restarts))
     } else if !vitals.running {
@@ -78,7 +78,7 @@ async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vi
         return None;
     };
     let finding = if vitals.out_of_memory {
-        finding.why("the kernel ended it at its memory limit").mend(more_memory(name, vitals.memory_limit))
+        finding.why("the kernel ended it at its memory limit").fix(more_memory(name, vitals.memory_limit))
     } else {
         // A log that speaks of an error tells more than the exit status, unless it was stopped by hand.
         let asked_to = matches!(vitals.exit_code, 0 | 137 | 143) && !vitals.restarting;
@@ -87,7 +87,7 @@ async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vi
             _ => finding,
         }
     };
-    Some(if finding.mend.is_none() { finding.mend("watchpost up") } else { finding })
+    Some(if finding.fix.is_none() { finding.fix("watchpost up") } else { finding })
 }
 
 /// Containers that have nearly all of their memory. Apart from the rest, since the daemon takes a second to say it.
@@ -105,7 +105,7 @@ fn near_limit(name: &str, used: u64, limit: u64) -> Option<Finding> {
     let share = used.saturating_mul(100) / limit;
     (share >= NEAR_LIMIT).then(|| {
         let what = format!("has taken {share} % of its {} MB of memory", limit / 1_048_576);
-        Finding::broken(format!("memory:{name}"), name, what).mend(more_memory(name, limit))
+        Finding::broken(format!("memory:{name}"), name, what).fix(more_memory(name, limit))
     })
 }
 
@@ -124,8 +124,8 @@ async fn files(stack: &Stack, name: &str, deployed: &Deployed) -> Option<Finding
     let now = hash_files(files.iter().map(|(path, content)| (path.as_str(), content.as_slice())));
     (now != hash).then(|| {
         let what = if files.is_empty() { "its files cannot be read" } else { "its files were changed on the host" };
-        let mend = format!("{} rm -f {}, then watchpost up", stack.docker(), deployed.container.name);
-        Finding::broken(format!("files:{name}"), name, what).mend(mend)
+        let fix = format!("{} rm -f {}, then watchpost up", stack.docker(), deployed.container.name);
+        Finding::broken(format!("files:{name}"), name, what).fix(fix)
     })
 }
 
@@ -145,8 +145,8 @@ fn settings(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> 
     }
     (!changed.is_empty()).then(|| {
         let what = format!("does not run as it was deployed: {}", changed.join(", "));
-        let mend = format!("{} rm -f {}, then watchpost up", stack.docker(), deployed.container.name);
-        Finding::broken(format!("settings:{name}"), name, what).mend(mend)
+        let fix = format!("{} rm -f {}, then watchpost up", stack.docker(), deployed.container.name);
+        Finding::broken(format!("settings:{name}"), name, what).fix(fix)
     })
 }
 
@@ -162,11 +162,11 @@ fn restarts(name: &str, vitals: &Vitals) -> Option<Finding> {
     }
     let finding = Finding::broken(id, name, what);
     Some(if vitals.out_of_memory {
-        finding.why("the kernel ended it at its memory limit").mend(more_memory(name, vitals.memory_limit))
+        finding.why("the kernel ended it at its memory limit").fix(more_memory(name, vitals.memory_limit))
     } else {
         finding
             .why(format!("it ended with exit status {}", vitals.exit_code))
-            .mend(format!("watchpost logs {name} shows why; `docker restart` clears the count"))
+            .fix(format!("watchpost logs {name} shows why; `docker restart` clears the count"))
     })
 }
 
@@ -177,7 +177,7 @@ fn pending(snapshot: &Snapshot<'_>, name: &str, deployed: &Deployed) -> Option<F
     let settings = compose::hash(service) == deployed.container.label(label::CONFIG_HASH);
     let files = !service.has_files() || bundle.files_hash(name) == deployed.container.label(label::FILES);
     (!(settings && files)).then(|| {
-        Finding::note(format!("pending:{name}"), name, "watchpost.yaml says otherwise by now").mend("watchpost plan")
+        Finding::note(format!("pending:{name}"), name, "watchpost.yaml says otherwise by now").fix("watchpost plan")
     })
 }
 
@@ -203,7 +203,7 @@ fn skewed(apart: &[(&str, f64)]) -> Option<Finding> {
     let (who, by) = apart.iter().find(|(_, by)| by.abs() > SKEW)?;
     let way = if *by > 0.0 { "ahead of" } else { "behind" };
     let what = format!("{who} is {:.0} s {way} the Docker host", by.abs());
-    Some(Finding::broken("clock", "clock", what).mend("set the clock by NTP, such as `timedatectl set-ntp true`"))
+    Some(Finding::broken("clock", "clock", what).fix("set the clock by NTP, such as `timedatectl set-ntp true`"))
 }
 
 #[cfg(test)]
@@ -212,12 +212,12 @@ mod tests {
     use crate::verify::report::Verdict;
 
     #[test]
-    fn memory_near_its_limit_is_broken_and_the_mend_gives_half_as_much_again() {
+    fn memory_near_its_limit_is_broken_and_the_fix_gives_half_as_much_again() {
         const MB: u64 = 1_048_576;
         assert_eq!(near_limit("prometheus", 100 * MB, 128 * MB), None);
         let found = near_limit("prometheus", 120 * MB, 128 * MB).expect("broken");
         assert_eq!((found.verdict, found.what.as_str()), (Verdict::Broken, "has taken 93 % of its 128 MB of memory"));
-        assert!(found.mend.expect("a mend").starts_with("watchpost up --set prometheus.memory=192m"));
+        assert!(found.fix_text().starts_with("watchpost up --set prometheus.memory=192m"));
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!((now.verdict, now.why[0].as_str()), (Verdict::Broken, "it ended with exit status 7"));
         assert_eq!(restarts("x", &restarted(86_400.0)).map(|found| found.verdict), Some(Verdict::Note));
         let killed = Vitals { out_of_memory: true, memory_limit: 64 << 20, ..restarted(60.0) };
-        assert!(restarts("x", &killed).and_then(|found| found.mend).expect("a mend").contains("x.memory=96m"));
+        assert!(restarts("x", &killed).expect("a finding").fix_text().contains("x.memory=96m"));
     }
 
     #[test]

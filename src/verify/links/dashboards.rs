@@ -31,7 +31,7 @@ pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
         Ok(kept) => kept,
         Err(refusal) => {
             findings
-                .push(Finding::broken("dashboards:search", "dashboards", refusal.said).mend("watchpost logs grafana"));
+                .push(Finding::broken("dashboards:search", "dashboards", refusal.said).fix("watchpost logs grafana"));
             return Checked::new(Link::Dashboards, &[], findings);
         }
     };
@@ -58,7 +58,7 @@ pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> R
     let Some(grafana) = stack.grafana().await else {
         if deployed.is_running() {
             let what = "its login is not known: it was deployed without GF_SECURITY_ADMIN_PASSWORD__FILE";
-            return Err(Box::new(broken(what.into()).mend("watchpost up")));
+            return Err(Box::new(broken(what.into()).fix("watchpost up")));
         }
         return Err(stopped("it does not run".into()).await);
     };
@@ -68,12 +68,12 @@ pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> R
     };
     if !grafana.has_password() {
         let what = "its administrator's password cannot be read from its container";
-        return Err(Box::new(broken(what.into()).mend("watchpost up")));
+        return Err(Box::new(broken(what.into()).fix("watchpost up")));
     }
     match grafana.login().await {
         Ok(Login::Valid) => {}
         Ok(login) => return Err(Box::new(locked_out(stack, deployed, &grafana, login))),
-        Err(refusal) => return Err(Box::new(broken(refusal.said).mend(format!("watchpost logs {service}")))),
+        Err(refusal) => return Err(Box::new(broken(refusal.said).fix(format!("watchpost logs {service}")))),
     }
     let sources = match grafana.sources().await {
         Ok(sources) => sources,
@@ -94,9 +94,9 @@ async fn stopped(stack: &Stack, service: &str, what: String) -> Finding {
     }
     let provisioning = log.iter().any(|line| line.contains("atasource provisioning error"));
     if provisioning {
-        return finding.why(data_sources::OLD_VOLUME).mend(data_sources::REPLACE);
+        return finding.why(data_sources::OLD_VOLUME).fix(data_sources::REPLACE);
     }
-    finding.mend("watchpost up")
+    finding.fix("watchpost up")
 }
 
 /// The secret's password is not the volume's: Grafana takes it on the first start only.
@@ -106,11 +106,11 @@ fn locked_out(stack: &Stack, deployed: &Deployed, grafana: &Grafana<'_>, login: 
     if login == Login::Blocked {
         return finding
             .why("too many wrong passwords: it takes none for five minutes, the right one neither")
-            .mend("watchpost dashboards check, in five minutes");
+            .fix("watchpost dashboards check, in five minutes");
     }
     let path = deployed.service.environment.get("GF_SECURITY_ADMIN_PASSWORD__FILE").map_or("", String::as_str);
     let cli = if grafana.is_before(9, 4) { "grafana-cli" } else { "grafana cli" };
-    finding.mend(format!(
+    finding.fix(format!(
         "{} exec {} sh -c '{cli} admin reset-admin-password --password-from-stdin < {path}'",
         stack.docker(),
         deployed.container.name

@@ -19,6 +19,7 @@ use crate::deployed::alertmanager::rendered_tree;
 use crate::deployed::stack::Stack;
 use crate::docker;
 use crate::event::{Event, Sink};
+use crate::fix::Fix;
 use crate::routing::{Labels, Receiver, Tree};
 use crate::time;
 use crate::verify::links::containers;
@@ -59,9 +60,9 @@ pub async fn tree(stack: &Stack, link: Link) -> Result<Tree, Checked> {
     };
     let broken = |refusal: ApiError| {
         let because = (!deployed.is_running()).then(|| containers::id(name));
-        let mend = if because.is_some() { "watchpost up".to_owned() } else { format!("watchpost logs {name}") };
+        let fix = if because.is_some() { "watchpost up".to_owned() } else { format!("watchpost logs {name}") };
         let id = format!("alertmanager:{}", link.name());
-        let finding = Finding::broken(id, name, "cannot be asked").why(refusal.said).because(because).mend(mend);
+        let finding = Finding::broken(id, name, "cannot be asked").why(refusal.said).because(because).fix(fix);
         Checked::new(link, &[], vec![finding])
     };
     let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(ApiError::said("it does not run"))) };
@@ -73,7 +74,7 @@ pub async fn tree(stack: &Stack, link: Link) -> Result<Tree, Checked> {
 /// Sends and follows. Receivers go side by side; none takes longer than its group's wait and `patience` after that.
 pub async fn deliver(stack: &Stack, tree: &Tree, to: &To, patience: Duration, sink: Sink<'_>) -> Checked {
     if tree.people().next().is_none() {
-        let how = "add `alerting:` to watchpost.yaml, then: watchpost up".to_owned();
+        let how = Fix::spec("alerting", "add receivers and routes").then(Fix::up());
         return Checked::not_checked(Link::Delivery, "no receiver is configured", Some(how));
     }
     let (letters, mut findings) = test_alert::letters(tree, to);
@@ -84,7 +85,7 @@ pub async fn deliver(stack: &Stack, tree: &Tree, to: &To, patience: Duration, si
             Err(refusal) => {
                 let name = stack.of("alertmanager").map_or("alertmanager", |(name, _)| name);
                 let finding = Finding::broken("delivery:alertmanager", name, "does not take the test alert");
-                findings.push(finding.why(refusal.said).mend(format!("watchpost logs {name}")));
+                findings.push(finding.why(refusal.said).fix(format!("watchpost logs {name}")));
             }
         }
     }

@@ -65,7 +65,7 @@ async fn loaded(stack: &Stack, groups: &[Group]) -> Vec<Finding> {
             findings.push(
                 Finding::broken(format!("group:{path}/{name}"), name, what)
                     .why("it runs with an older configuration")
-                    .mend(format!("{} restart {}", stack.docker(), deployed.container.name)),
+                    .fix(format!("{} restart {}", stack.docker(), deployed.container.name)),
             );
         }
     }
@@ -81,7 +81,7 @@ fn late(group: &Group, now: f64) -> Option<Finding> {
             group.evaluation_time, group.interval
         );
         return Some(
-            broken(what).mend(format!("give the group a longer `interval:` in {}, or take rules out", file(group))),
+            broken(what).fix(format!("give the group a longer `interval:` in {}, or take rules out", file(group))),
         );
     }
     let age = time::parse(&group.last_evaluation).map(|at| now - at);
@@ -93,13 +93,13 @@ fn late(group: &Group, now: f64) -> Option<Finding> {
         return Some(
             Finding::not_checked(id, &group.name, "was not evaluated yet")
                 .why(format!("its interval is {:.0} s", group.interval))
-                .mend("watchpost verify, a little later"),
+                .fix("watchpost verify, a little later"),
         );
     };
     Some(
         broken(format!("was last evaluated {age:.0} s ago"))
             .why(format!("its interval is {:.0} s", group.interval))
-            .mend("watchpost logs prometheus"),
+            .fix("watchpost logs prometheus"),
     )
 }
 
@@ -108,7 +108,7 @@ fn one(snapshot: &Snapshot<'_>, series: &Series, group: &Group, rule: &Rule) -> 
         let said = rule.last_error.as_deref().unwrap_or("it does not say why");
         return Finding::broken(id(group, rule), &rule.name, "does not evaluate")
             .why(said.rsplit("err: ").next().unwrap_or(said))
-            .mend(format!("correct it in {}, then watchpost up", file(group)));
+            .fix(format!("correct it in {}, then watchpost up", file(group)));
     }
     // What only our parser does not know is Prometheus's to judge, and it has.
     let Ok(query) = Query::parse(&rule.query) else { return Finding::ok(id(group, rule), &rule.name) };
@@ -153,7 +153,7 @@ fn lacking(snapshot: &Snapshot<'_>, series: &Series, group: &Group, rule: &Rule,
                 Some(Missing::Label(label)) => format!("the label `{label}` of `{metric}` in {}", file(group)),
                 _ => format!("`{metric}` in {}{}", file(group), guess(snapshot, metric)),
             };
-            Finding::broken(id, name, what).why(why).mend(format!("correct {wrong}, then watchpost up"))
+            Finding::broken(id, name, what).why(why).fix(format!("correct {wrong}, then watchpost up"))
         }
     }
 }
@@ -187,10 +187,7 @@ mod tests {
         let found = late(&group(0.1, at), now + 100.0).expect("late");
         assert_eq!((found.verdict, found.what.as_str()), (Verdict::Broken, "was last evaluated 100 s ago"));
         let found = late(&group(20.0, at), now).expect("slow");
-        assert!(
-            found.what.contains("longer than its interval")
-                && found.mend.expect("a mend").contains("rules/own/shop.yml")
-        );
+        assert!(found.what.contains("longer than its interval") && found.fix_text().contains("rules/own/shop.yml"));
         let new = late(&group(0.0, "0001-01-01T00:00:00Z"), now).map(|found| found.verdict);
         assert_eq!(new, Some(Verdict::NotChecked));
     }

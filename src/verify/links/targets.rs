@@ -49,7 +49,7 @@ pub fn unreachable(link: Link, stack: &Stack, said: &str) -> Checked {
         Some((name, deployed)) => {
             let finding = Finding::broken(format!("prometheus:{}", link.name()), name, "cannot be asked").why(said);
             let because = (!deployed.is_running()).then(|| containers::id(name));
-            finding.because(because).mend(format!("watchpost logs {name}"))
+            finding.because(because).fix(format!("watchpost logs {name}"))
         }
     };
     Checked::new(link, &[], vec![finding])
@@ -93,7 +93,7 @@ async fn one(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target) -> Finding
         "up" => Finding::ok(id(target), name),
         "unknown" => Finding::not_checked(id(target), name, "was not scraped yet")
             .why(format!("it is scraped every {}", target.scrape_interval))
-            .mend("watchpost verify, a little later"),
+            .fix("watchpost verify, a little later"),
         _ => match silent_exporter(stack, snapshot, target).await {
             Some(finding) => finding,
             None => failing(stack, snapshot, target).await,
@@ -122,7 +122,7 @@ async fn failing(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target) -> Fin
     {
         finding = finding.why(format!("the container `{host}` listens on {port}"));
     }
-    finding.mend(mend(stack, snapshot, target, host, cause.kind))
+    finding.fix(fix(stack, snapshot, target, host, cause.kind))
 }
 
 /// What a container of the stack sees when it asks the same.
@@ -145,7 +145,7 @@ async fn own_probe(stack: &Stack, target: &Target) -> Option<String> {
     })
 }
 
-fn mend(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target, host: &str, kind: Cause) -> String {
+fn fix(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target, host: &str, kind: Cause) -> String {
     // A job of the user's own may name a service of ours and another port: that is the spec's to correct.
     let scrape = |deployed: &Deployed| snapshot.catalog.components.get(deployed.component())?.manifest.scrape.clone();
     let ours = |deployed: &&Deployed| scrape(deployed).is_some_and(|scrape| scrape.job == target.label("job"));
@@ -181,7 +181,7 @@ async fn configuration(stack: &Stack) -> Option<Finding> {
     }
     let finding = Finding::broken("configuration:prometheus", name, "refused its last configuration")
         .why("it goes on with the one before")
-        .mend(format!("correct what its log names, then {} restart {}", stack.docker(), deployed.container.name));
+        .fix(format!("correct what its log names, then {} restart {}", stack.docker(), deployed.container.name));
     Some(match docker::telling_of_error(&stack.log(name).await) {
         Some(line) => finding.why(line),
         None => finding,
@@ -197,7 +197,7 @@ async fn jobs(stack: &Stack, targets: &[Target]) -> Vec<Finding> {
         .map(|name| {
             Finding::broken(format!("job:{name}"), name, "is rendered, and Prometheus does not have it")
                 .why("it runs with an older configuration")
-                .mend(format!("{} restart {}", stack.docker(), deployed.container.name))
+                .fix(format!("{} restart {}", stack.docker(), deployed.container.name))
         })
         .collect()
 }
@@ -223,7 +223,7 @@ async fn subjects(stack: &Stack, snapshot: &Snapshot<'_>) -> Vec<Finding> {
 async fn subject(stack: &Stack, snapshot: &Snapshot<'_>, job: &str, instance: &str) -> Finding {
     let name = format!("{job}/{instance}");
     let finding = |what: String| {
-        Finding::broken(format!("target:{name}"), name.clone(), what).mend(format!("watchpost logs {instance}"))
+        Finding::broken(format!("target:{name}"), name.clone(), what).fix(format!("watchpost logs {instance}"))
     };
     let Some(deployed) = stack.services.get(instance) else {
         return finding("the exporter does not reach what it watches".into());
@@ -233,14 +233,14 @@ async fn subject(stack: &Stack, snapshot: &Snapshot<'_>, job: &str, instance: &s
     };
     let lower = line.to_lowercase();
     let login = ["authentication", "password", "noauth", "wrongpass", "denied"].iter().any(|word| lower.contains(word));
-    let mend = match (login, deployed.service.secrets.as_slice()) {
+    let fix = match (login, deployed.service.secrets.as_slice()) {
         (true, [name, ..]) => format!("set {} to what the server takes, then watchpost up", secret(snapshot, name)),
         (true, []) => format!("give `{instance}` a password in watchpost.yaml, then watchpost up"),
         (false, _) => format!("correct the address of `{instance}` in watchpost.yaml, then watchpost up"),
     };
     // In Go the cause comes last: `cannot open: pq: no such role`.
     let cause = line.rsplit(": ").next().unwrap_or(&line).to_owned();
-    let found = finding(cause.clone()).mend(mend);
+    let found = finding(cause.clone()).fix(fix);
     if cause == line { found } else { found.why(format!("its log says: {line}")) }
 }
 
@@ -265,7 +265,7 @@ async fn probes(stack: &Stack) -> Vec<Finding> {
         .map(|sample| {
             let instance = sample.labels.get("instance").map_or("", String::as_str);
             Finding::note(format!("probe:{instance}"), instance, "the probe of this address fails")
-                .mend("the alert ProbeFailed tells about it; docs/runbooks/blackbox-exporter.md#probefailed")
+                .fix("the alert ProbeFailed tells about it; docs/runbooks/blackbox-exporter.md#probefailed")
         })
         .collect()
 }

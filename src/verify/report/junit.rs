@@ -9,7 +9,7 @@ use quick_xml::writer::ElementWriter;
 use crate::verify::report::{Checked, Finding, Report, Verdict};
 
 /// The document with its declaration, ending with a newline. What holds passes, what is broken is a failure that
-/// tells why and what mends it, what was not checked is skipped.
+/// tells why and what fixes it, what was not checked is skipped.
 pub fn junit(report: &Report) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     let count = |verdict| report.links.iter().map(|checked| number(checked, verdict)).sum::<usize>();
@@ -77,12 +77,12 @@ fn inner<'a>(
     element.write_inner_content(content).map(drop)
 }
 
-/// What, why and mend, a line each.
+/// What, why and fix, a line each.
 fn text(finding: &Finding) -> String {
     let mut lines = vec![format!("{}: {}", finding.subject, finding.what)];
     lines.extend(finding.why.iter().cloned());
     lines.extend(finding.because.iter().map(|id| format!("follows from {id}")));
-    lines.extend(finding.mend.iter().map(|mend| format!("mend: {mend}")));
+    lines.extend(finding.fix.iter().map(|fix| format!("fix: {fix}")));
     lines.join("\n")
 }
 
@@ -107,7 +107,7 @@ mod tests {
     fn report() -> Report {
         let targets = vec![
             Finding::ok("target:a", "a"),
-            Finding::broken("target:b", HOSTILE, HOSTILE).why(HOSTILE).mend("watchpost up --set \"x\""),
+            Finding::broken("target:b", HOSTILE, HOSTILE).why(HOSTILE).fix("watchpost up --set \"x\""),
         ];
         let rules =
             vec![Finding::note("rule:x", "x", "can never fire"), Finding::not_checked("rule:y", "y", "no <way>")];
@@ -164,7 +164,7 @@ mod tests {
         has("testsuite name=targets|tests=2|failures=1|skipped=0|errors=0");
         has("testcase name=target:a|classname=watchpost.targets");
         has(&format!("failure message={survives}|type=broken"));
-        has(&format!("{survives}: {survives}\n{survives}\nmend: watchpost up --set \"x\""));
+        has(&format!("{survives}: {survives}\n{survives}\nfix: watchpost up --set \"x\""));
         has("skipped message=no <way>");
         has("x: can never fire");
         assert!(!xml.contains('\u{1}') && !xml.contains('\u{1b}'));

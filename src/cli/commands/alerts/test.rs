@@ -23,7 +23,7 @@ use crate::verify::report::{Checked, Finding, Verdict};
   watchpost alerts test oncall                        one
   watchpost alerts test --labels severity=critical    whomever such an alert reaches
 
-With -o json: {\"stack\", \"verdict\", \"receivers\": [{id, subject, verdict, what, why, mend}]}
+With -o json: {\"stack\", \"verdict\", \"receivers\": [{id, subject, verdict, what, why, fix}]}
 Exit status 6: a message did not arrive.")]
 pub struct Args {
     /// Receivers; without any, all of them
@@ -89,8 +89,8 @@ fn line(finding: &Finding, width: usize) -> String {
     for why in &finding.why {
         text += &format!("\n{:indent$}{}", "", paint(DIM, why));
     }
-    if let Some(mend) = &finding.mend {
-        text += &format!("\n{:indent$}mend: {mend}", "");
+    if let Some(fix) = &finding.fix {
+        text += &format!("\n{:indent$}fix: {fix}", "");
     }
     text
 }

@@ -12,7 +12,7 @@ use crate::ui::human::count;
   watchpost catalog lint --catalog ours
   watchpost catalog lint prometheus
 
-Exit status: 1 when something must be mended; warnings alone are 0.")]
+Exit status: 1 when something must be fixed; warnings alone are 0.")]
 pub struct Args {
     #[arg(value_name = "COMPONENT")]
     component: Vec<String>,

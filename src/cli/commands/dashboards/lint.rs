@@ -19,7 +19,7 @@ use crate::ui::human::count;
 
 With -o json: [{severity, panel, message, file, line, column, hint}]
 
-Exit status: 1 when something must be mended; warnings alone are 0.")]
+Exit status: 1 when something must be fixed; warnings alone are 0.")]
 pub struct Args {
     /// Files or folders [default: those under the spec's `dashboards:`]
     #[arg(value_name = "FILE")]

@@ -16,7 +16,7 @@ pub async fn stack(context: &Context) -> Result<Stack> {
 
 /// Its Grafana, let in, and what was deployed to it.
 ///
-/// Errors: there is none, it does not answer, or it refuses the login; with what mends that.
+/// Errors: there is none, it does not answer, or it refuses the login; with what fixes that.
 pub async fn grafana(stack: &Stack) -> Result<(Opened<'_>, Expected)> {
     let Some((service, deployed)) = stack.of("grafana") else {
         return Err(Error::new(format!("the stack `{}` has no Grafana", stack.name))
@@ -31,7 +31,7 @@ fn refused(finding: &Finding) -> Error {
     for why in &finding.why {
         error = error.cause(why);
     }
-    error.hint(finding.mend.as_deref().unwrap_or("`watchpost status` shows how it is"))
+    error.hint(finding.fix.as_ref().map_or_else(|| "`watchpost status` shows its state".into(), ToString::to_string))
 }
 
 /// Grafana's words as an error.

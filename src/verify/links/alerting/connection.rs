@@ -14,7 +14,7 @@ pub async fn findings(stack: &Stack) -> Vec<Finding> {
     let wanted = wanted(stack, name).await;
     if wanted.is_empty() {
         let finding = Finding::broken("alertmanager:none", name, "sends its alerts to no Alertmanager");
-        return vec![finding.why("its prometheus.yml names none").mend("watchpost up")];
+        return vec![finding.why("its prometheus.yml names none").fix("watchpost up")];
     }
     let active = match stack.prometheus().await {
         Some(asked) => asked.alertmanagers().await,
@@ -46,7 +46,7 @@ async fn one(stack: &Stack, prometheus: &Deployed, target: &str, active: &[Strin
     if !active.iter().any(|url| url == target) {
         return Finding::broken(id, target, "is not among those that Prometheus sends to")
             .why("it is in prometheus.yml, and not in the configuration that Prometheus has in force")
-            .mend(format!("{} restart {}", stack.docker(), prometheus.container.name));
+            .fix(format!("{} restart {}", stack.docker(), prometheus.container.name));
     }
     let (host, port) = target.rsplit_once(':').unwrap_or((target, "9093"));
     let asked =
@@ -55,7 +55,7 @@ async fn one(stack: &Stack, prometheus: &Deployed, target: &str, active: &[Strin
         Ok(answer) if answer.is_good() => Finding::ok(id, target),
         Ok(answer) => {
             let finding = Finding::broken(id, target, format!("answers {} to Prometheus", answer.status));
-            finding.mend(format!("watchpost logs {host}"))
+            finding.fix(format!("watchpost logs {host}"))
         }
         Err(TransportError::NoWay) => {
             Finding::not_checked(id, target, "Prometheus's container has nothing to ask with")
@@ -68,18 +68,18 @@ fn unreached(stack: &Stack, prometheus: &Deployed, id: String, target: &str, hos
     let finding = Finding::broken(id, target, format!("cannot be reached by Prometheus: {why}"));
     let Some(other) = stack.services.get(host) else {
         return finding
-            .mend(format!("start what listens at {target}, or correct it in watchpost.yaml, then: watchpost up"));
+            .fix(format!("start what listens at {target}, or correct it in watchpost.yaml, then: watchpost up"));
     };
     if !other.is_running() {
-        return finding.because(Some(containers::id(host))).mend("watchpost up");
+        return finding.because(Some(containers::id(host))).fix("watchpost up");
     }
     let (here, there) = (&prometheus.container.addresses, &other.container.addresses);
     let common = here.keys().any(|network| there.contains_key(network));
     match here.keys().next() {
         Some(network) if !common => finding
             .why(format!("the container {} is not in the network {network}", other.container.name))
-            .mend(format!("{} network connect --alias {host} {network} {}", stack.docker(), other.container.name)),
-        _ => finding.mend(format!(
+            .fix(format!("{} network connect --alias {host} {network} {}", stack.docker(), other.container.name)),
+        _ => finding.fix(format!(
             "{} restart {}; if that changes nothing: watchpost logs {host}",
             stack.docker(),
             other.container.name

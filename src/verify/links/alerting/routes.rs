@@ -17,8 +17,8 @@ const EXAMPLES: usize = 3;
 pub fn findings(tree: &Tree, rules: &[&Rule]) -> (Vec<Finding>, Option<String>) {
     let people: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
     if people.is_empty() {
-        let mend = "add to watchpost.yaml, for example: `alerting: {receivers: [{name: team, type: webhook, url: \"https://…\"}]}`, then: watchpost up";
-        let finding = Finding::note("receivers", "alerts", "reach nobody: no receiver is configured").mend(mend);
+        let fix = "add to watchpost.yaml, for example: `alerting: {receivers: [{name: team, type: webhook, url: \"https://…\"}]}`, then: watchpost up";
+        let finding = Finding::note("receivers", "alerts", "reach nobody: no receiver is configured").fix(fix);
         return (vec![finding], None);
     }
     let mut findings = Vec::new();
@@ -80,7 +80,7 @@ fn lost_severity(severity: &str, all: usize, lost: &[&str], people: &[&str]) -> 
     let more = if lost.len() > EXAMPLES { format!(" and {} more", lost.len() - EXAMPLES) } else { String::new() };
     Finding::broken(id, format!("{severity} alerts"), what)
         .why(format!("no route leads to a receiver for {examples}{more}"))
-        .mend(format!(
+        .fix(format!(
             "add `- {{match: {{severity: {severity}}}, to: {}}}` to `alerting.routes` in watchpost.yaml, then: watchpost up",
             people.first().copied().unwrap_or_default()
         ))
@@ -99,7 +99,7 @@ fn dead(tree: &Tree, node: &Hit<'_>, rules: &[&Rule]) -> Option<Finding> {
         Finding::broken(format!("route:{condition}"), format!("the route {condition}"), "is taken by no alert");
     let impossible = node.route.matchers.iter().find(|matcher| !rules.iter().any(|rule| may_hold(matcher, rule)));
     let Some(matcher) = impossible else {
-        return Some(finding.why("no rule has all of these labels").mend(in_the_spec("correct the route")));
+        return Some(finding.why("no rule has all of these labels").fix(in_the_spec("correct the route")));
     };
     let known: BTreeSet<&str> = rules.iter().filter_map(|rule| value(&matcher.label, rule)).collect();
     let finding = finding.why(format!("no rule has {matcher}"));
@@ -107,10 +107,10 @@ fn dead(tree: &Tree, node: &Hit<'_>, rules: &[&Rule]) -> Option<Finding> {
     Some(match guess {
         Some(guess) => finding
             .why(format!("did you mean `{guess}`?"))
-            .mend(in_the_spec(&format!("write `{}: {guess}` instead of `{}`", matcher.label, matcher.value))),
+            .fix(in_the_spec(&format!("write `{}: {guess}` instead of `{}`", matcher.label, matcher.value))),
         None => {
             let some = known.iter().take(8).copied().collect::<Vec<_>>().join(", ");
-            finding.mend(in_the_spec(&format!("write a {} that rules have, such as {some},", matcher.label)))
+            finding.fix(in_the_spec(&format!("write a {} that rules have, such as {some},", matcher.label)))
         }
     })
 }
@@ -146,7 +146,7 @@ fn shadowed(node: &Hit<'_>) -> Vec<Finding> {
     let finding = |condition: String| {
         Finding::broken(format!("route:{condition}"), format!("the route {condition}"), "is never asked")
             .why(format!("the route to `{}` before it takes everything", taker.receiver))
-            .mend(in_the_spec(&format!(
+            .fix(in_the_spec(&format!(
                 "move `- {{to: {}}}` to the end, or add `continue: true` to it,",
                 taker.receiver
             )))
@@ -160,13 +160,13 @@ fn forgotten(tree: &Tree) -> Vec<Finding> {
     let forgotten = tree.people().filter(|receiver| !named.contains(receiver.name.as_str()));
     forgotten
         .map(|receiver| {
-            let mend = format!("add a route `to: {}`, or remove the receiver,", receiver.name);
+            let fix = format!("add a route `to: {}`, or remove the receiver,", receiver.name);
             Finding::note(
                 format!("unrouted:{}", receiver.name),
                 receiver.name.as_str(),
                 "is a receiver that no route leads to",
             )
-            .mend(in_the_spec(&mend))
+            .fix(in_the_spec(&fix))
         })
         .collect()
 }
@@ -196,13 +196,7 @@ mod tests {
         let rules = rules();
         let (findings, remark) = findings(&Tree::of(&config).expect("a tree"), &rules.iter().collect::<Vec<_>>());
         let told = findings.iter().filter(|f| f.verdict != Verdict::Ok);
-        (
-            told.map(|f| {
-                format!("{} {} | {} | {}", f.subject, f.what, f.why.join("; "), f.mend.as_deref().unwrap_or(""))
-            })
-            .collect(),
-            remark,
-        )
+        (told.map(|f| format!("{} {} | {} | {}", f.subject, f.what, f.why.join("; "), f.fix_text())).collect(), remark)
     }
 
     #[test]

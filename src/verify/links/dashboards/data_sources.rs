@@ -41,12 +41,12 @@ async fn one(stack: &Stack, service: &str, grafana: &Grafana<'_>, there: &[DataS
                 format!("its uid is `{}`, dashboards ask for `{}`", other.uid, wanted.uid),
             )
             .why(OLD_VOLUME)
-            .mend(REPLACE);
+            .fix(REPLACE);
         }
         let container = stack.services.get(service).map_or(service, |deployed| deployed.container.name.as_str());
         return Finding::broken(id, subject, format!("Grafana has none with the uid `{}`", wanted.uid))
             .why("it was deleted, or provisioning stopped before it")
-            .mend(format!("{} restart {container}", stack.docker()));
+            .fix(format!("{} restart {container}", stack.docker()));
     };
     match grafana.source_health(found).await {
         Ok(()) => Finding::ok(id, subject),
@@ -56,7 +56,7 @@ async fn one(stack: &Stack, service: &str, grafana: &Grafana<'_>, there: &[DataS
             if stack.services.get(host).is_some_and(|deployed| !deployed.is_running()) {
                 finding = finding.why(format!("`{host}` does not run")).because(Some(containers::id(host)));
             }
-            finding.mend("watchpost up")
+            finding.fix("watchpost up")
         }
     }
 }

@@ -135,18 +135,18 @@ pub fn finding(stack: &Stack, kept: &DashboardDrift) -> Finding {
     match &kept.state {
         State::InSync | State::Unmanaged => Finding::ok(id, subject),
         State::Unreadable { why } => {
-            Finding::broken(id, subject, "Grafana does not hand it out as it was deployed").why(why).mend(restart)
+            Finding::broken(id, subject, "Grafana does not hand it out as it was deployed").why(why).fix(restart)
         }
         State::Missing { why: Some(why) } => Finding::broken(id, subject, "Grafana does not have it")
             .why(why)
-            .mend(format!("watchpost dashboards lint {file}")),
+            .fix(format!("watchpost dashboards lint {file}")),
         State::Missing { why: None } => Finding::broken(id, subject, "Grafana does not have it")
             .why("it was deleted, or Grafana stopped reading its files")
-            .mend(restart),
+            .fix(restart),
         State::Moved { folder } => {
             let folder = if folder.is_empty() { "no folder" } else { folder };
             let what = format!("it is in `{folder}`, and was deployed to `{}`", kept.folder);
-            Finding::broken(id, subject, what).mend(restart)
+            Finding::broken(id, subject, what).fix(restart)
         }
         State::Changed { changes } => {
             let mut finding = Finding::broken(id, subject, "changed in the UI: it is not the one that was deployed");
@@ -156,8 +156,8 @@ pub fn finding(stack: &Stack, kept: &DashboardDrift) -> Finding {
             if changes.len() > 3 {
                 finding = finding.why(format!("and {} more", changes.len() - 3));
             }
-            let mend = if own { format!("watchpost dashboards export {} && watchpost up", kept.uid) } else { restart };
-            finding.mend(mend)
+            let fix = if own { format!("watchpost dashboards export {} && watchpost up", kept.uid) } else { restart };
+            finding.fix(fix)
         }
     }
 }

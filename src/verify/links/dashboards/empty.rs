@@ -3,6 +3,7 @@
 use crate::clients::grafana::PanelQuery;
 use crate::clients::prometheus::Prometheus;
 use crate::error::did_you_mean;
+use crate::fix::Fix;
 use crate::promql::{self, MatchKind, Selector};
 use crate::verify::absence::{self, Absence};
 use crate::verify::links::dashboards::once::Once;
@@ -17,21 +18,21 @@ pub(super) struct Why {
     verdict: Verdict,
     what: String,
     why: Vec<String>,
-    mend: Option<String>,
+    fix: Option<Fix>,
     because: Option<String>,
 }
 
 impl Why {
     fn new(verdict: Verdict, what: impl Into<String>) -> Self {
-        Self { verdict, what: what.into(), why: Vec::new(), mend: None, because: None }
+        Self { verdict, what: what.into(), why: Vec::new(), fix: None, because: None }
     }
 
     pub fn note(what: impl Into<String>) -> Self {
         Self::new(Verdict::Note, what)
     }
 
-    fn broken(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { mend: Some(mend.into()), ..Self::new(Verdict::Broken, what) }
+    fn broken(what: impl Into<String>, fix: impl Into<Fix>) -> Self {
+        Self { fix: Some(fix.into()), ..Self::new(Verdict::Broken, what) }
     }
 
     fn and(mut self, why: impl Into<String>) -> Self {
@@ -46,7 +47,7 @@ impl Why {
             _ => Finding::note(id, subject, self.what),
         };
         finding.why = self.why;
-        finding.mend = self.mend;
+        finding.fix = self.fix;
         finding.because(self.because)
     }
 }
@@ -68,7 +69,7 @@ impl<'a> Explainer<'a> {
         if let Some(why) = self.by_variable(case) {
             return why.and(words.to_owned());
         }
-        let place = format!("mend the query {} in {}, then watchpost up", case.query.ref_id, file(case.kept));
+        let place = format!("correct the query {} in {}, then watchpost up", case.query.ref_id, file(case.kept));
         Why::broken(words.trim(), place).and(format!("it asks: {}", asked.expr))
     }
 
@@ -119,7 +120,7 @@ impl<'a> Explainer<'a> {
         };
         let kind = if *hidden { "hidden variable" } else { "variable" };
         let what = format!("the {kind} `{name}` is empty");
-        let place = format!("mend the variable `{name}` in {}, then watchpost up", file(case.kept));
+        let place = format!("correct the variable `{name}` in {}, then watchpost up", file(case.kept));
         let why = match cause {
             Cause::Follows(before) if depth < 8 => {
                 let inner = self.variable(case, before, depth + 1);
@@ -157,7 +158,7 @@ impl<'a> Explainer<'a> {
             (Some(first), _) => {
                 let why = Why::note(what).and(format!("nothing matches {} now", first.text));
                 if first.matchers.is_empty() {
-                    Why { verdict: Verdict::Broken, mend: Some(place.into()), ..why }
+                    Why { verdict: Verdict::Broken, fix: Some(place.into()), ..why }
                 } else {
                     why
                 }
@@ -190,11 +191,11 @@ impl<'a> Explainer<'a> {
             Absence::Unknown(why) => {
                 let names = self.snapshot.names.as_ref().ok();
                 let guess = names.and_then(|names| did_you_mean(&selector.metric, names.iter().map(String::as_str)));
-                let mend = match guess {
+                let fix = match guess {
                     Some(guess) => format!("is `{guess}` meant? {place}"),
                     None => place.to_owned(),
                 };
-                Why::broken(why, mend)
+                Why::broken(why, fix)
             }
         }
     }
@@ -241,7 +242,7 @@ impl<'a> Explainer<'a> {
 }
 
 fn place(case: &Case<'_>) -> String {
-    format!("mend the query {} in {}, then watchpost up", case.query.ref_id, file(case.kept))
+    format!("correct the query {} in {}, then watchpost up", case.query.ref_id, file(case.kept))
 }
 
 /// It follows from a target that is down.

@@ -118,8 +118,8 @@ fn plan(
         let what = format!("Grafana has no data source `{}`", resolved.scope.fill(given).text);
         let ours = whole.sources.iter().find(|source| source.kind == "prometheus");
         let uid = ours.map_or("watchpost-prometheus", |source| source.uid.as_str());
-        let mend = format!("write `\"uid\": \"{uid}\"` as its data source in {}, then watchpost up", file(kept));
-        return Planned::Not(Finding::broken(id, subject, what).mend(mend));
+        let fix = format!("write `\"uid\": \"{uid}\"` as its data source in {}, then watchpost up", file(kept));
+        return Planned::Not(Finding::broken(id, subject, what).fix(fix));
     };
     if let Some(because) = whole.unusable.get(&source.uid) {
         let what = format!("the data source `{}` does not answer", source.name);

@@ -1,17 +1,17 @@
-//! Why a receiver did not take a message, in words, and what mends it.
+//! Why a receiver did not take a message, in words, and what fixes it.
 
 use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::routing::Integration;
 
-/// Why, and what mends it.
+/// Why, and what fixes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
     /// `answers 401 Unauthorized`
     pub what: String,
     pub why: Vec<String>,
-    pub mend: String,
+    pub fix: String,
 }
 
 /// Settings that hold where a message goes and who sends it, by kind: (address, login).
@@ -87,14 +87,14 @@ impl Subject<'_> {
 pub fn explain(subject: &Subject<'_>, said: &str) -> Cause {
     let (address, login) = (subject.named(subject.keys().0), subject.named(subject.keys().1));
     let lower = said.to_lowercase();
-    let cause = |what: String, mend: String| Cause { what, why: vec![format!("Alertmanager: {said}")], mend };
+    let cause = |what: String, fix: String| Cause { what, why: vec![format!("Alertmanager: {said}")], fix };
     if let Some((code, body)) = status(said) {
         return answered(subject, code, &body, said);
     }
     if lower.contains("connection refused") {
         let place = refused_at(said).unwrap_or_else(|| subject.place());
-        let mend = format!("start what listens at {place}, or {}", subject.correct(&address));
-        return cause(format!("refuses the connection: nothing listens at {place}"), mend);
+        let fix = format!("start what listens at {place}, or {}", subject.correct(&address));
+        return cause(format!("refuses the connection: nothing listens at {place}"), fix);
     }
     if lower.contains("no such host") || lower.contains("server misbehaving") {
         let host = subject.address().map_or_else(|| "its host".into(), |(host, _)| format!("the host `{host}`"));
@@ -104,8 +104,8 @@ pub fn explain(subject: &Subject<'_>, said: &str) -> Cause {
         return smtp(subject, said);
     }
     if lower.contains("x509") || lower.contains("tls:") || lower.contains("certificate") {
-        let mend = format!("put a valid certificate on {}, or {}", subject.place(), subject.correct(&address));
-        return cause("has a certificate that Alertmanager does not trust".into(), mend);
+        let fix = format!("put a valid certificate on {}, or {}", subject.place(), subject.correct(&address));
+        return cause("has a certificate that Alertmanager does not trust".into(), fix);
     }
     if lower.contains("server gave http response to https client") {
         return cause("speaks HTTP, not HTTPS".into(), subject.correct(&address));
@@ -114,9 +114,8 @@ pub fn explain(subject: &Subject<'_>, said: &str) -> Cause {
         return cause("has a secret that Alertmanager cannot read".into(), "watchpost up".into());
     }
     if ["no route to host", "unreachable", "i/o timeout"].iter().any(|text| lower.contains(text)) {
-        let mend =
-            format!("open the way from the Docker host to {}, or {}", subject.place(), subject.correct(&address));
-        return cause(format!("cannot be reached at {}", subject.place()), mend);
+        let fix = format!("open the way from the Docker host to {}, or {}", subject.place(), subject.correct(&address));
+        return cause(format!("cannot be reached at {}", subject.place()), fix);
     }
     let both = if address == login { login } else { format!("{address} and {login}") };
     cause("does not take the message".into(), subject.correct(&both))
@@ -150,7 +149,7 @@ fn answered(subject: &Subject<'_>, code: u16, body: &str, said: &str) -> Cause {
         504 => " Gateway Timeout",
         _ => "",
     };
-    let mend = match code {
+    let fix = match code {
         401 | 403 => subject.correct(&login),
         429 => format!("wait until it takes messages again, then: {}", subject.again()),
         500.. => format!("look into the log of what answers at {}; then: {}", subject.place(), subject.again()),
@@ -158,21 +157,20 @@ fn answered(subject: &Subject<'_>, code: u16, body: &str, said: &str) -> Cause {
         _ => subject.correct(&format!("{address} and {login}")),
     };
     let why = if body.is_empty() { said.to_owned() } else { format!("it says: {body}") };
-    Cause { what: format!("answers {code}{words}"), why: vec![why], mend }
+    Cause { what: format!("answers {code}{words}"), why: vec![why], fix }
 }
 
 fn smtp(subject: &Subject<'_>, said: &str) -> Cause {
     let lower = said.to_lowercase();
-    let cause =
-        |what: &str, mend: String| Cause { what: what.into(), why: vec![format!("Alertmanager: {said}")], mend };
+    let cause = |what: &str, fix: String| Cause { what: what.into(), why: vec![format!("Alertmanager: {said}")], fix };
     let (user, password) = ("`auth_username`", subject.named("auth_password"));
     if lower.contains("unencrypted connection") {
-        let mend = subject.correct("`smarthost` (the port for TLS, mostly 587 or 465)");
-        return cause("offers no encryption, and a password is not sent in the clear", mend);
+        let fix = subject.correct("`smarthost` (the port for TLS, mostly 587 or 465)");
+        return cause("offers no encryption, and a password is not sent in the clear", fix);
     }
     if lower.contains("starttls") {
-        let mend = subject.correct("`smarthost` (the port for TLS), or `require_tls: false`,");
-        return cause("offers no encryption (STARTTLS)", mend);
+        let fix = subject.correct("`smarthost` (the port for TLS), or `require_tls: false`,");
+        return cause("offers no encryption (STARTTLS)", fix);
     }
     if lower.contains("auth") || Regex::new(r"\b5(30|34|35|38)\b").is_ok_and(|code| code.is_match(said)) {
         return cause("refuses the login", subject.correct(&format!("{user} and {password}")));
@@ -189,7 +187,7 @@ fn smtp(subject: &Subject<'_>, said: &str) -> Cause {
 /// It was sent, and no answer came within `seconds`. `connected`: does a connection stand; `None`: that could not be told.
 pub fn unanswered(subject: &Subject<'_>, seconds: u64, connected: Option<bool>) -> Cause {
     let address = subject.named(subject.keys().0);
-    let (what, why, mend) = match connected {
+    let (what, why, fix) = match connected {
         Some(true) => (
             format!("took the connection and has not answered for {seconds} s"),
             "whatever listens there hangs, or is no such receiver",
@@ -206,7 +204,7 @@ pub fn unanswered(subject: &Subject<'_>, seconds: u64, connected: Option<bool>) 
             format!("look at what listens at {}, or {}", subject.place(), subject.correct(&address)),
         ),
     };
-    Cause { what, why: vec![why.into()], mend }
+    Cause { what, why: vec![why.into()], fix }
 }
 
 #[cfg(test)]
@@ -219,11 +217,11 @@ mod tests {
         let integration = Integration { kind: kind.into(), send_resolved: true, settings };
         let subject = Subject { receiver: "oncall", kind, integration: Some(&integration) };
         let cause = explain(&subject, said);
-        format!("{} | {} | {}", cause.what, cause.why.join("; "), cause.mend)
+        format!("{} | {} | {}", cause.what, cause.why.join("; "), cause.fix)
     }
 
     #[test]
-    fn each_refusal_is_named_with_what_mends_it() {
+    fn each_refusal_is_named_with_what_fixes_it() {
         let hook = json!({"url": "http://hook.example.com:8080/x"});
         let slack = json!({"api_url_file": "/run/secrets/slack_url"});
         let mail = json!({"smarthost": "mail.example.com:587", "auth_password_file": "/run/secrets/mail"});

@@ -84,7 +84,7 @@ fn by_labels(tree: &Tree, labels: &Labels) -> (Vec<TestAlert>, Vec<Finding>) {
     let somebody = tree.people().next().map_or("", |receiver| receiver.name.as_str());
     let finding = Finding::broken("route:labels", shown.join(","), "reaches nobody")
         .why(format!("its route ends at `{to}`, which tells nobody"))
-        .mend(format!("add a route for it to watchpost.yaml, such as `- {{to: {somebody}}}`, then: watchpost up"));
+        .fix(format!("add a route for it to watchpost.yaml, such as `- {{to: {somebody}}}`, then: watchpost up"));
     (Vec::new(), vec![finding])
 }
 
@@ -95,11 +95,11 @@ fn unreached(tree: &Tree, name: &str) -> Finding {
         let guess = did_you_mean(name, people.iter().copied()).map(|guess| format!("did you mean `{guess}`?"));
         return finding
             .why("Alertmanager has no receiver of this name")
-            .mend(guess.unwrap_or_else(|| format!("one of {}", people.join(", "))));
+            .fix(guess.unwrap_or_else(|| format!("one of {}", people.join(", "))));
     }
     finding
         .why("no route leads to it, or one before takes all that would")
-        .mend(format!("add a route such as `- {{match: {{severity: warning}}, to: {name}}}` to `alerting.routes` in watchpost.yaml, then: watchpost up"))
+        .fix(format!("add a route such as `- {{match: {{severity: warning}}, to: {name}}}` to `alerting.routes` in watchpost.yaml, then: watchpost up"))
 }
 
 /// Eight characters that no other test has.

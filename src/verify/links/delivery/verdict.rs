@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::deployed::redact::shown;
 use crate::deployed::stack::Stack;
 use crate::docker::Outgoing;
+use crate::fix::Fix;
 use crate::routing::{Integration, Tree};
 use crate::units::format_span;
 use crate::verify::links::delivery::cause::{self, Cause, Subject};
@@ -39,7 +40,7 @@ pub async fn findings(stack: &Stack, tracks: &[DeliveryTracker], patience: Durat
 }
 
 fn broken(id: String, name: String, cause: Cause, secrets: &[String]) -> Finding {
-    let finding = Finding::broken(id, name, cause.what).mend(shown(&cause.mend, secrets));
+    let finding = Finding::broken(id, name, cause.what).fix(shown(&cause.fix, secrets));
     cause.why.into_iter().fold(finding, |finding, why| finding.why(shown(&why, secrets)))
 }
 
@@ -65,7 +66,7 @@ fn delivered(
         return Finding::broken(id, name, "takes alerts, but not that they are over")
             .why(format!("the alert was {answered}"))
             .why(format!("then Alertmanager: {}", shown(said, secrets)))
-            .mend(format!("watchpost alerts test {}", track.receiver));
+            .fix(format!("watchpost alerts test {}", track.receiver));
     }
     let over = match &track.over {
         Over::Untold => String::from("; is not told when alerts are over"),
@@ -86,7 +87,7 @@ fn not_sent(stack: &Stack, track: &DeliveryTracker, id: String, name: String) ->
         let container = stack.services.get(service).map_or(service, |deployed| deployed.container.name.as_str());
         return Finding::broken(id, name, "is sent nothing: a silence holds the alert back")
             .why(format!("silence {silence}"))
-            .mend(format!(
+            .fix(format!(
                 "{} exec {container} amtool --alertmanager.url=http://127.0.0.1:9093 silence expire {silence}",
                 stack.docker()
             ));
@@ -94,12 +95,12 @@ fn not_sent(stack: &Stack, track: &DeliveryTracker, id: String, name: String) ->
     if !muting.is_empty() || !track.muted.is_empty() {
         let names = if muting.is_empty() { track.muted.join(", ") } else { muting.join(", ") };
         let mut finding = Finding::not_checked(id, name, format!("its route is muted at this time, by `{names}`"));
-        finding.mend = Some(format!("watchpost alerts test {}, at another time", track.receiver));
+        finding.fix = Some(Fix::watchpost(["alerts", "test", &track.receiver]).note("at another time"));
         return finding;
     }
     if !inhibiting.is_empty() {
         let finding = Finding::not_checked(id, name, "a worse alert that fires now holds the test alert back");
-        return finding.mend(format!("watchpost alerts test {}, when it is over", track.receiver));
+        return finding.fix(format!("watchpost alerts test {}, when it is over", track.receiver));
     }
     let finding = Finding::broken(id, name, "is sent nothing");
     let why = if track.held.is_none() {
@@ -107,7 +108,7 @@ fn not_sent(stack: &Stack, track: &DeliveryTracker, id: String, name: String) ->
     } else {
         "Alertmanager has the alert"
     };
-    finding.why(why).mend(format!("watchpost logs {service}"))
+    finding.why(why).fix(format!("watchpost logs {service}"))
 }
 
 fn subject<'a>(track: &'a DeliveryTracker, deployed: Option<&'a Tree>) -> Subject<'a> {

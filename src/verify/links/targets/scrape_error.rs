@@ -1,6 +1,6 @@
 //! What Prometheus says of a failed scrape, in plain words.
 
-/// Kinds of failures, by what mends them.
+/// Kinds of failures, by what fixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     Refused,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clients::api::{ApiError, encoded, json};
+use crate::clients::api::{ApiError, json, with_query};
 use crate::clients::exposition::Exposition;
 use crate::docker::{Request, ServiceEndpoint};
 use crate::routing::Labels;
@@ -84,7 +84,7 @@ impl<'a> Alertmanager<'a> {
 
     /// Alerts whose labels match, in Alertmanager's notation: `alertname="Watchdog"`.
     pub async fn alerts(&self, matcher: &str) -> Result<Vec<Held>, ApiError> {
-        json(&self.get(&format!("/api/v2/alerts?filter={}", encoded(matcher))).await?)
+        json(&self.get(&with_query("/api/v2/alerts", &[("filter", matcher)])).await?)
     }
 
     /// Errors: Alertmanager's words for what it does not take.

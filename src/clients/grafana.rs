@@ -8,7 +8,7 @@ use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clients::api::{ApiError, encoded, json};
+use crate::clients::api::{ApiError, json, path_segment};
 use crate::docker::{Answer, Request, ServiceEndpoint};
 use crate::secrets::Secret;
 
@@ -168,7 +168,7 @@ impl<'a> Grafana<'a> {
     pub async fn source_health(&self, source: &DataSource) -> Result<(), ApiError> {
         if source.kind == "prometheus" && !self.is_before(9, 0) {
             let answer =
-                self.ask(Request::get(format!("/api/datasources/uid/{}/health", encoded(&source.uid)))).await?;
+                self.ask(Request::get(format!("/api/datasources/uid/{}/health", path_segment(&source.uid)))).await?;
             match answer.status {
                 // This Grafana has no such question, or no such plugin.
                 404 => {}
@@ -190,7 +190,7 @@ impl<'a> Grafana<'a> {
         if self.is_before(9, 0) {
             format!("/api/datasources/proxy/{}{path}", source.id)
         } else {
-            format!("/api/datasources/proxy/uid/{}{path}", encoded(&source.uid))
+            format!("/api/datasources/proxy/uid/{}{path}", path_segment(&source.uid))
         }
     }
 
@@ -202,7 +202,7 @@ impl<'a> Grafana<'a> {
 
     /// `None` when it does not have it.
     pub async fn dashboard(&self, uid: &str) -> Result<Option<Held>, ApiError> {
-        let answer = self.ask(Request::get(format!("/api/dashboards/uid/{}", encoded(uid)))).await?;
+        let answer = self.ask(Request::get(format!("/api/dashboards/uid/{}", path_segment(uid)))).await?;
         match answer.status {
             404 => Ok(None),
             _ if answer.is_good() => json(&answer.body).map(Some),

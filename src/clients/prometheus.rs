@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::clients::api::{ApiError, encoded, json};
+use crate::clients::api::{ApiError, form, json};
 use crate::clients::exposition::Exposition;
 use crate::docker::{Request, ServiceEndpoint};
 use crate::time;
@@ -138,9 +138,8 @@ impl<'a> Prometheus<'a> {
     }
 
     /// By POST, since expressions may be longer than a URL.
-    fn form(path: &str, fields: &[(&str, &str)]) -> Request {
-        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        Request::post(path, "application/x-www-form-urlencoded", body.join("&"))
+    fn form_request(path: &str, fields: &[(&str, &str)]) -> Request {
+        Request::post(path, "application/x-www-form-urlencoded", form(fields))
     }
 
     /// What is under `data`; Prometheus's own words when it refuses.
@@ -258,7 +257,7 @@ impl<'a> Prometheus<'a> {
             metric: BTreeMap<String, String>,
             value: (f64, String),
         }
-        let request = Self::form("/api/v1/query", &[("query", expr)]);
+        let request = Self::form_request("/api/v1/query", &[("query", expr)]);
         let answer = self.endpoint.ask(&request).await.map_err(ApiError::transport)?;
         let data: Data = Self::unwrapped(&answer.body, answer.status)?;
         let odd =
@@ -289,7 +288,7 @@ impl<'a> Prometheus<'a> {
         }
         let (start, end, step) = (start.to_string(), end.to_string(), step.to_string());
         let fields = [("query", expr), ("start", start.as_str()), ("end", end.as_str()), ("step", step.as_str())];
-        let request = Self::form("/api/v1/query_range", &fields);
+        let request = Self::form_request("/api/v1/query_range", &fields);
         let answer = self.endpoint.ask_within(&request, PATIENCE_FOR_RANGES).await.map_err(ApiError::transport)?;
         let data: Data = Self::unwrapped(&answer.body, answer.status)?;
         let series = |one: One| Series {

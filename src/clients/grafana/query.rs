@@ -8,7 +8,7 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::clients::api::encoded;
+use crate::clients::api::with_query;
 use crate::clients::grafana::{DataSource, Grafana, refusal};
 use crate::dashboard::scope::Scope;
 use crate::dashboard::time;
@@ -148,13 +148,14 @@ impl Grafana<'_> {
         let Some(source) = sources.iter().find(|source| source.uid == asked.source) else {
             return QueryOutcome::Refused("Data source not found".into());
         };
-        let expr = encoded(&asked.executed(source));
-        let now = now();
-        let (start, end, step) = (now - asked.from as f64, now - asked.to as f64, asked.step(source));
+        let expr = asked.executed(source);
         let path = if asked.range {
-            format!("/api/v1/query_range?query={expr}&start={start:.0}&end={end:.0}&step={step}")
+            let seconds_ago = |ago: u64| format!("{:.0}", now() - ago as f64);
+            let (start, end, step) = (seconds_ago(asked.from), seconds_ago(asked.to), asked.step(source).to_string());
+            let fields = [("query", expr.as_str()), ("start", &start), ("end", &end), ("step", &step)];
+            with_query("/api/v1/query_range", &fields)
         } else {
-            format!("/api/v1/query?query={expr}")
+            with_query("/api/v1/query", &[("query", &expr)])
         };
         match self.prometheus(source, &path).await {
             Ok(data) if data["result"].as_array().is_some_and(Vec::is_empty) => QueryOutcome::Nothing,

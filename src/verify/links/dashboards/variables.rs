@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::clients::api::{ApiError, encoded};
+use crate::clients::api::{ApiError, path_segment, with_query};
 use crate::clients::grafana::{DataSource, Grafana};
 use crate::dashboard::regex::{self, Choice};
 use crate::dashboard::time::{self, Range};
@@ -176,7 +176,7 @@ impl Question {
         let now = now();
         // Whole minutes, so that dashboards that ask alike ask once.
         let minute = |at: f64| (at / 60.0).floor() * 60.0;
-        let span = format!("start={:.0}&end={:.0}", minute(now - range.from), minute(now - range.to) + 60.0);
+        let (start, end) = (minute(now - range.from).to_string(), (minute(now - range.to) + 60.0).to_string());
         let (template, label) = match lookup {
             Lookup::LabelValues { selector, label } => (selector.unwrap_or_default(), Some(*label)),
             Lookup::LabelNames { pattern } | Lookup::Metrics { pattern } => (*pattern, None),
@@ -191,16 +191,20 @@ impl Question {
         let named = label.map(|label| scope.fill(label));
         let used = filled.used.iter().chain(named.iter().flat_map(|label| &label.used)).cloned().collect();
         let label = named.map(|label| label.text);
-        let matching =
-            if filled.text.is_empty() { String::new() } else { format!("&match[]={}", encoded(&filled.text)) };
+        let span = [("start", start.as_str()), ("end", end.as_str())];
+        let mut matching = span.to_vec();
+        if !filled.text.is_empty() {
+            matching.push(("match[]", &filled.text));
+        }
         let path = match lookup {
             Lookup::LabelValues { .. } => {
-                format!("/api/v1/label/{}/values?{span}{matching}", encoded(label.as_deref().unwrap_or_default()))
+                let label = path_segment(label.as_deref().unwrap_or_default());
+                with_query(&format!("/api/v1/label/{label}/values"), &matching)
             }
-            Lookup::LabelNames { .. } => format!("/api/v1/labels?{span}"),
-            Lookup::Metrics { .. } => format!("/api/v1/label/__name__/values?{span}"),
-            Lookup::QueryResult { .. } => format!("/api/v1/query?query={}", encoded(&filled.text)),
-            Lookup::Series { .. } => format!("/api/v1/series?{span}{matching}"),
+            Lookup::LabelNames { .. } => with_query("/api/v1/labels", &span),
+            Lookup::Metrics { .. } => with_query("/api/v1/label/__name__/values", &span),
+            Lookup::QueryResult { .. } => with_query("/api/v1/query", &[("query", &filled.text)]),
+            Lookup::Series { .. } => with_query("/api/v1/series", &matching),
         };
         Self { path, selector: filled.text, label, used }
     }

@@ -102,15 +102,18 @@ mod tests {
 
     #[test]
     fn findings_are_aligned_and_broken_at_spaces() {
-        let broken = Finding::broken("b", "disk", "30 days of data need 88 GB, and 50 GB are there")
+        let broken = Finding::broken("storage:disk", "disk", "30 days of data need 88 GB, and 50 GB are there")
             .why("20,000 samples/s at 1.7 bytes")
             .fix("watchpost up --set prometheus.retention=13d");
         let areas = vec![
             Area {
                 about: "Docker",
-                findings: vec![Finding::ok("a", "engine"), Finding::not_checked("c", "clock", "no way")],
+                findings: vec![
+                    Finding::ok("docker:engine", "engine"),
+                    Finding::not_checked("clock:host", "clock", "no way"),
+                ],
             },
-            Area { about: "Storage", findings: vec![broken, Finding::note("d", "memory", "tight")] },
+            Area { about: "Storage", findings: vec![broken, Finding::note("storage:series", "memory", "tight")] },
         ];
         let diagnosis = Diagnosis { stack: "m".into(), host: "local Docker".into(), sprung: 1, areas };
         let text = anstream::adapter::strip_str(&render(&diagnosis, Some(60))).to_string();

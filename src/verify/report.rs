@@ -2,6 +2,7 @@
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
+pub mod ids;
 pub mod junit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,6 +83,7 @@ pub struct Finding {
 impl Finding {
     fn new(verdict: Verdict, id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
         let (id, subject, what) = (plain(id.into()), plain(subject.into()), plain(what.into()));
+        debug_assert!(ids::is_known(&id), "`{id}` is missing in src/verify/report/ids.rs");
         Self { id, subject, verdict, what, why: Vec::new(), fix: None, because: None }
     }
 
@@ -295,10 +297,10 @@ mod tests {
         let schema: serde_json::Value = serde_json::from_str(SCHEMA).expect("JSON");
         let validator = jsonschema::validator_for(&schema).expect("a schema");
         let findings = vec![
-            Finding::ok("a", "a"),
-            Finding::note("b", "b", "noted").why("because"),
-            Finding::not_checked("c", "c", "no way"),
-            Finding::broken("d", "d", "broken").why("because").fix("repair it").because(Some("a".into())),
+            Finding::ok("target:a", "a"),
+            Finding::note("target:b", "b", "noted").why("because"),
+            Finding::not_checked("target:c", "c", "no way"),
+            Finding::broken("target:d", "d", "broken").why("because").fix("repair it").because(Some("target:a".into())),
         ];
         let of = |link: &Link| match link {
             Link::Delivery => Checked::not_checked(*link, "not asked for", Some("watchpost verify --deliver".into())),

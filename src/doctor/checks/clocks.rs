@@ -47,12 +47,13 @@ mod tests {
 
     #[test]
     fn only_what_asking_cannot_explain_counts_as_skew() {
-        let verdict = |theirs, uncertain| judge("", "", "", Ok(Clock { theirs, ours: 1000.0, uncertain })).verdict;
+        let verdict =
+            |theirs, uncertain| judge("clock:host", "", "", Ok(Clock { theirs, ours: 1000.0, uncertain })).verdict;
         assert_eq!(verdict(1001.0, 0.0), Verdict::Ok);
         assert_eq!(verdict(1040.0, 39.0), Verdict::Ok);
         assert_eq!(verdict(995.0, 0.1), Verdict::Note);
         assert_eq!(verdict(900.0, 0.1), Verdict::Broken);
-        let said = judge("", "", "", Ok(Clock { theirs: 900.0, ours: 1000.0, uncertain: 0.0 })).what;
+        let said = judge("clock:host", "", "", Ok(Clock { theirs: 900.0, ours: 1000.0, uncertain: 0.0 })).what;
         assert_eq!(said, "100 seconds behind this machine's");
     }
 }

@@ -5,3 +5,5 @@ pub mod api;
 pub mod exposition;
 pub mod grafana;
 pub mod prometheus;
+#[cfg(test)]
+pub mod scripted;

@@ -4,43 +4,74 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use crate::docker::TransportError;
+use crate::clients::exposition::Exposition;
+use crate::docker::{Answer, TransportError};
 
-/// Why a question was not answered as asked.
+/// No more characters of an answer than this are repeated in an error.
+const LONGEST: usize = 200;
+
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// `None`: there was no answer at all.
+    /// `None`: there was no answer, or one that cannot be read.
     pub status: Option<u16>,
-    /// One line, in the other side's words where it has any.
-    pub said: String,
+    /// One line, in the service's own words where it has any.
+    pub message: String,
 }
 
 impl ApiError {
-    pub fn transport(silence: TransportError) -> Self {
-        Self { status: None, said: silence.to_string() }
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { status: None, message: message.into() }
     }
 
-    pub fn said(said: impl Into<String>) -> Self {
-        Self { status: None, said: said.into() }
+    pub fn transport(error: TransportError) -> Self {
+        Self::new(error.to_string())
     }
 
+    /// `HTTP 500: out of order`; a page of HTML says nothing worth repeating.
     pub fn status(status: u16, body: &str) -> Self {
-        let first = body.trim().lines().next().unwrap_or_default();
-        let said =
-            if first.is_empty() { format!("it answers {status}") } else { format!("it answers {status}: {first}") };
-        Self { status: Some(status), said }
+        let line = body.trim().lines().next().unwrap_or_default();
+        let line: String = line.chars().take(LONGEST).collect();
+        let message =
+            if line.is_empty() || is_html(body) { format!("HTTP {status}") } else { format!("HTTP {status}: {line}") };
+        Self { status: Some(status), message }
     }
 }
 
 impl std::fmt::Display for ApiError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.said)
+        f.write_str(&self.message)
     }
 }
 
 pub fn json<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
-    serde_json::from_str(body)
-        .map_err(|error| ApiError::said(format!("it answers with other data than it should: {error}")))
+    serde_json::from_str(body).map_err(|error| match is_html(body) {
+        true => html(),
+        false => unexpected(&error),
+    })
+}
+
+/// The answer is JSON of another shape than expected.
+pub fn unexpected(error: &serde_json::Error) -> ApiError {
+    ApiError::new(format!("the answer is not the expected JSON: {error}"))
+}
+
+/// What a service answers at `/metrics`.
+pub fn metrics(answer: &Answer) -> Result<Exposition, ApiError> {
+    match answer.is_good() {
+        true if is_html(&answer.body) => Err(html()),
+        true => Ok(Exposition::read(&answer.body)),
+        false => Err(ApiError::status(answer.status, &answer.body)),
+    }
+}
+
+/// Another server listens there: a proxy, or a page to log in at.
+fn html() -> ApiError {
+    ApiError::new("the answer is an HTML page, so another server may listen at this address")
+}
+
+fn is_html(body: &str) -> bool {
+    body.trim_start().starts_with('<')
 }
 
 /// A path with a query: `/api/v1/query?query=up`.
@@ -63,6 +94,15 @@ pub fn path_segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_one_short_line() {
+        let message = |status: u16, body: &str| ApiError::status(status, body).message;
+        assert_eq!(message(500, "\nout of order\nat main.go:1\n"), "HTTP 500: out of order");
+        assert_eq!(message(404, " "), "HTTP 404");
+        assert_eq!(message(502, "<html>\n<title>Bad Gateway"), "HTTP 502");
+        assert_eq!(message(500, &"é".repeat(5000)).chars().count(), "HTTP 500: ".len() + LONGEST);
+    }
 
     #[test]
     fn nothing_in_a_value_ends_its_field_or_its_part_of_the_path() {

@@ -104,6 +104,8 @@ pub struct ServiceEndpoint {
     helpers: Vec<String>,
     slots: Semaphore,
     way: OnceCell<Way>,
+    /// No question takes longer, whatever its own patience.
+    longest: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -125,6 +127,7 @@ impl ServiceEndpoint {
             helpers: helpers.to_vec(),
             slots: Semaphore::new(AT_ONCE),
             way: OnceCell::new(),
+            longest: Duration::MAX,
         }
     }
 
@@ -139,6 +142,12 @@ impl ServiceEndpoint {
         endpoint
     }
 
+    /// The same, for a service that does not answer: it is given up at once.
+    #[cfg(test)]
+    pub fn impatient_at(base: &str) -> Self {
+        Self { longest: Duration::from_millis(100), ..Self::at(base) }
+    }
+
     pub async fn ask(&self, request: &Request) -> Result<Answer, TransportError> {
         self.ask_within(request, PATIENCE).await
     }
@@ -146,6 +155,7 @@ impl ServiceEndpoint {
     pub async fn ask_within(&self, request: &Request, patience: Duration) -> Result<Answer, TransportError> {
         // The semaphore is never closed.
         let _slot = self.slots.acquire().await;
+        let patience = patience.min(self.longest);
         match self.way.get() {
             Some(way) => self.by(way, request, patience).await,
             None => self.find(request, patience).await,
@@ -242,6 +252,7 @@ fn bases(client: &Client, container: &Container, port: u16) -> Vec<String> {
 }
 
 const TOO_LONG: &str = "no answer in time";
+const CUT: &str = "the connection closed in the middle of the answer";
 
 async fn fetch(http: &reqwest::Client, url: &str, request: &Request, patience: Duration) -> Result<Answer, String> {
     let plain = |error: reqwest::Error| {
@@ -270,7 +281,7 @@ async fn fetch(http: &reqwest::Client, url: &str, request: &Request, patience: D
     let response = asked.send().await.map_err(plain)?;
     let status = response.status().as_u16();
     // Text is taken over as it is, without a second copy of what may be megabytes.
-    let body = Vec::from(response.bytes().await.map_err(plain)?);
+    let body = Vec::from(response.bytes().await.map_err(|error| if error.is_timeout() { TOO_LONG } else { CUT })?);
     let body = String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     Ok(Answer { status, body })
 }

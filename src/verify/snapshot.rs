@@ -42,9 +42,9 @@ impl<'a> Snapshot<'a> {
         let mut snapshot = Snapshot {
             catalog,
             bundle,
-            targets: Err(ApiError::said("Prometheus is not there")),
-            groups: Err(ApiError::said("Prometheus is not there")),
-            names: Err(ApiError::said("Prometheus is not there")),
+            targets: Err(ApiError::new("Prometheus is not there")),
+            groups: Err(ApiError::new("Prometheus is not there")),
+            names: Err(ApiError::new("Prometheus is not there")),
             now: time::now(),
             down: Vec::new(),
             known_metrics: KnownMetrics::of(catalog),

@@ -141,7 +141,7 @@ impl Grafana<'_> {
             results: BTreeMap<String, Ran>,
         }
         let body: Result<Body, _> = serde_json::from_str(&answer.body);
-        body.map(|body| body.results).map_err(|_| refusal(&answer).said)
+        body.map(|body| body.results).map_err(|_| refusal(&answer).message)
     }
 
     async fn by_proxy(&self, asked: &PanelQuery, sources: &[DataSource]) -> QueryOutcome {
@@ -160,7 +160,7 @@ impl Grafana<'_> {
         match self.prometheus(source, &path).await {
             Ok(data) if data["result"].as_array().is_some_and(Vec::is_empty) => QueryOutcome::Nothing,
             Ok(_) => QueryOutcome::Data,
-            Err(refusal) => QueryOutcome::Refused(refusal.said),
+            Err(refusal) => QueryOutcome::Refused(refusal.message),
         }
     }
 }

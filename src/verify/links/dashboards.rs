@@ -30,8 +30,9 @@ pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     let kept = match drift(&grafana, &expected).await {
         Ok(kept) => kept,
         Err(refusal) => {
-            findings
-                .push(Finding::broken("dashboards:search", "dashboards", refusal.said).fix("watchpost logs grafana"));
+            findings.push(
+                Finding::broken("dashboards:search", "dashboards", refusal.message).fix("watchpost logs grafana"),
+            );
             return Checked::new(Link::Dashboards, &[], findings);
         }
     };
@@ -73,7 +74,7 @@ pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> R
     match grafana.login().await {
         Ok(Login::Valid) => {}
         Ok(login) => return Err(Box::new(locked_out(stack, deployed, &grafana, login))),
-        Err(refusal) => return Err(Box::new(broken(refusal.said).fix(format!("watchpost logs {service}")))),
+        Err(refusal) => return Err(Box::new(broken(refusal.message).fix(format!("watchpost logs {service}")))),
     }
     let sources = match grafana.sources().await {
         Ok(sources) => sources,

@@ -62,10 +62,10 @@ pub async fn tree(stack: &Stack, link: Link) -> Result<Tree, Checked> {
         let because = (!deployed.is_running()).then(|| containers::id(name));
         let fix = if because.is_some() { "watchpost up".to_owned() } else { format!("watchpost logs {name}") };
         let id = format!("alertmanager:{}", link.name());
-        let finding = Finding::broken(id, name, "cannot be asked").why(refusal.said).because(because).fix(fix);
+        let finding = Finding::broken(id, name, "cannot be asked").why(refusal.message).because(because).fix(fix);
         Checked::new(link, &[], vec![finding])
     };
-    let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(ApiError::said("it does not run"))) };
+    let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(ApiError::new("it does not run"))) };
     let config = alertmanager.config().await.map_err(broken)?;
     // What cannot be read here may well be read by Alertmanager.
     Tree::of(&config).map_err(|why| Checked::not_checked(link, format!("its routes cannot be read here: {why}"), None))
@@ -85,7 +85,7 @@ pub async fn deliver(stack: &Stack, tree: &Tree, to: &To, patience: Duration, si
             Err(refusal) => {
                 let name = stack.of("alertmanager").map_or("alertmanager", |(name, _)| name);
                 let finding = Finding::broken("delivery:alertmanager", name, "does not take the test alert");
-                findings.push(finding.why(refusal.said).fix(format!("watchpost logs {name}")));
+                findings.push(finding.why(refusal.message).fix(format!("watchpost logs {name}")));
             }
         }
     }
@@ -133,7 +133,7 @@ async fn follow(
     patience: Duration,
     sink: Sink<'_>,
 ) -> Result<(), ApiError> {
-    let gone = || ApiError::said("it does not run");
+    let gone = || ApiError::new("it does not run");
     let alertmanager = stack.alertmanager().await.ok_or_else(gone)?;
     let container = stack.of("alertmanager").map(|(_, deployed)| deployed.container.id.clone()).ok_or_else(gone)?;
     let ahead = clock_ahead(stack).await;

@@ -23,7 +23,7 @@ const ALIKE: f64 = 0.8;
 pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     let groups = match &snapshot.groups {
         Ok(groups) => groups,
-        Err(refusal) => return crate::verify::links::targets::unreachable(Link::Rules, stack, &refusal.said),
+        Err(refusal) => return crate::verify::links::targets::unreachable(Link::Rules, stack, &refusal.message),
     };
     let mut findings = loaded(stack, groups).await;
     findings.extend(groups.iter().filter_map(|group| late(group, snapshot.now)));

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 8;
 pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     let targets = match &snapshot.targets {
         Ok(targets) => targets,
-        Err(refusal) => return unreachable(Link::Targets, stack, &refusal.said),
+        Err(refusal) => return unreachable(Link::Targets, stack, &refusal.message),
     };
     let each = stream::iter(targets.iter().map(|target| one(stack, snapshot, target)));
     let (mut findings, subjects) = tokio::join!(each.buffered(AT_ONCE).collect::<Vec<_>>(), subjects(stack, snapshot));

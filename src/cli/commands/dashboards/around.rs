@@ -94,7 +94,7 @@ async fn live(stack: &Stack, texts: &[&str], around: &mut Surroundings) {
         let answer = prometheus.query(&expr).await;
         match answer {
             Err(refusal) if refusal.status.is_none() => {}
-            answer => drop(around.answers.insert(expr, answer.err().map(|refusal| refusal.said))),
+            answer => drop(around.answers.insert(expr, answer.err().map(|refusal| refusal.message))),
         }
     }
 }

@@ -97,7 +97,7 @@ fn is_unnamed(kept: &DashboardDrift, title: &str) -> bool {
 async fn one(grafana: &Grafana<'_>, board: &ProvisionedDashboard) -> DashboardDrift {
     let answer = if board.uid.is_empty() { Ok(None) } else { grafana.dashboard(&board.uid).await };
     let (held, state) = match answer {
-        Err(refusal) => (None, State::Unreadable { why: refusal.said }),
+        Err(refusal) => (None, State::Unreadable { why: refusal.message }),
         Ok(None) => (None, State::Missing { why: board.refused.clone() }),
         Ok(Some(held)) => {
             let state = compared(board, &held);

@@ -132,14 +132,14 @@ impl<'a> Resolver<'a> {
                 let question = Question::of(lookup, &resolved.scope, range);
                 let before = question.used.iter().find(|name| resolved.empty.contains_key(*name));
                 let answer = match question.misnamed() {
-                    Some(label) => Err(ApiError::said(format!("`{label}` is no name of a label"))),
+                    Some(label) => Err(ApiError::new(format!("`{label}` is no name of a label"))),
                     None => self.ask(source, question.path.clone()).await,
                 };
                 match answer {
                     Err(_) if question.misnamed().is_some() && before.is_some() => {
                         Cause::Follows(before.cloned().unwrap_or_default())
                     }
-                    Err(refusal) => Cause::Refused(refusal.said),
+                    Err(refusal) => Cause::Refused(refusal.message),
                     Ok(data) => {
                         let values = question.values(&data, lookup);
                         let (count, regex) = (values.len(), resolved.scope.fill(variable.regex).text);

@@ -5,9 +5,11 @@ mod shared;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit};
+use crate::ui::failure::Failure;
 use crate::ui::{self, Ui};
 use commands::*;
 use shared::context::{Context, Globals};
@@ -57,11 +59,12 @@ pub fn main() -> ExitCode {
     let exit = match run(cli.command, &context) {
         Ok(exit) => exit,
         Err(error) => {
-            if error.exit == Exit::Interrupted {
+            let failure = Failure::from(&error);
+            if failure.exit == Exit::Interrupted {
                 ui::restore_terminal();
             }
-            context.ui.fail(&error);
-            error.exit
+            context.ui.fail(&failure);
+            failure.exit
         }
     };
     // A question's reader may still wait for a line on its thread; exiting does not wait for it.
@@ -101,7 +104,7 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 async fn or_interrupt<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         result = work => result,
-        Ok(()) = tokio::signal::ctrl_c() => Err(Error::interrupted()),
+        Ok(()) = tokio::signal::ctrl_c() => Err(Error::interrupted().into()),
     }
 }
 

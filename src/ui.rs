@@ -18,6 +18,7 @@ use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use failure::Failure;
 
 /// How much is said beside the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,18 +110,19 @@ impl Ui {
         self.note(&format!("{}warning{:#}: {text}", style::WARNING, style::WARNING));
     }
 
-    pub fn fail(&self, error: &Error) {
+    pub fn fail(&self, failure: &Failure) {
         if self.json {
             // The text on stderr follows anyway, so that a failed write is not lost.
-            drop(self.json_line(&failure::Report::from(error)));
+            drop(self.json_line(failure));
         }
-        self.note(&failure::render(error, console::Term::stderr().size_checked().map(|(_, columns)| columns.into())));
+        let width = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+        self.note(&failure::render(failure, width));
     }
 
     /// One finding of a check, as data: an error's look, its head saying how much it matters.
     pub fn finding(&self, problem: &Error, warning: bool) -> Result<()> {
         let head = if warning { (style::WARNING, "warning") } else { (style::ERROR, "error") };
-        self.data(&failure::block(problem, head, self.width))
+        self.data(&failure::block(&Failure::from(problem), head, self.width))
     }
 
     fn note(&self, text: &str) {

@@ -3,61 +3,91 @@
 use std::fmt::Write;
 
 use anstyle::Style;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::human::hanging;
 use super::style::{BAD, DIM, ERROR, HINT, paint};
-use crate::error::{Error, Location};
+use crate::error::{Error, Exit, Location};
 
-/// One error in JSON.
+/// A failure as it is printed: what a chain of errors comes to.
+///
+/// The outermost message is the headline and the inner ones are its causes. The typed error of the chain gives the rest.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub struct Failure {
     event: &'static str,
-    message: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "place")]
+    at: Option<Location>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<Place<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    causes: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    quoted: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-    exit: i32,
+    label: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    also: Vec<Report<'a>>,
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quoted: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(serialize_with = "number")]
+    pub exit: Exit,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<Failure>,
 }
 
-#[derive(Debug, Serialize)]
-struct Place<'a> {
-    file: &'a str,
-    line: usize,
-    column: usize,
+fn place<S: Serializer>(at: &Option<Location>, serializer: S) -> Result<S::Ok, S::Error> {
+    let at = at.as_ref().map(|at| json!({"file": at.file, "line": at.line, "column": at.column}));
+    at.serialize(serializer)
 }
 
-impl<'a> From<&'a Error> for Report<'a> {
-    fn from(error: &'a Error) -> Self {
-        let place = |at: &'a Location| Place { file: &at.file, line: at.line, column: at.column };
+fn number<S: Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i32(*exit as i32)
+}
+
+impl Failure {
+    fn new<'a>(chain: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>) -> Self {
+        let mut typed: Option<&Error> = None;
+        let mut messages = Vec::new();
+        for layer in chain {
+            match layer.downcast_ref::<Error>() {
+                Some(error) => {
+                    messages.push(error.message.clone());
+                    messages.extend(error.causes.iter().cloned());
+                    typed = typed.or(Some(error));
+                }
+                None => messages.push(layer.to_string()),
+            }
+        }
+        let mut messages = messages.into_iter();
         Self {
             event: "error",
-            message: &error.message,
-            at: error.at.as_ref().map(place),
-            label: error.label.as_deref(),
-            causes: &error.causes,
-            quoted: &error.quoted,
-            hint: error.hint.as_deref(),
-            exit: error.exit as i32,
-            also: error.also.iter().map(Self::from).collect(),
+            message: messages.next().unwrap_or_default(),
+            at: typed.and_then(|error| error.at.clone()),
+            label: typed.and_then(|error| error.label.clone()),
+            causes: messages.collect(),
+            quoted: typed.map(|error| error.quoted.clone()).unwrap_or_default(),
+            hint: typed.and_then(|error| error.hint.clone()),
+            exit: typed.map_or(Exit::Error, |error| error.exit),
+            also: typed.map(|error| error.also.iter().map(Self::from).collect()).unwrap_or_default(),
         }
     }
 }
 
-/// The error and all found with it, with styles, without a final newline. `width` bounds the excerpts.
-pub fn render(error: &Error, width: Option<usize>) -> String {
+impl From<&anyhow::Error> for Failure {
+    fn from(error: &anyhow::Error) -> Self {
+        Self::new(error.chain())
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self::new(std::iter::once(error as _))
+    }
+}
+
+/// The failure and all found with it, with styles, without a final newline. `width` bounds the excerpts.
+pub fn render(failure: &Failure, width: Option<usize>) -> String {
     let mut all = Vec::new();
-    flatten(error, &mut all);
-    let mut text = all.iter().map(|error| block(error, (ERROR, "error"), width)).collect::<Vec<_>>().join("\n");
+    flatten(failure, &mut all);
+    let mut text = all.iter().map(|failure| block(failure, (ERROR, "error"), width)).collect::<Vec<_>>().join("\n");
     if all.len() > 1 {
         let _ = write!(text, "\n{} errors.", all.len());
     }
@@ -65,13 +95,13 @@ pub fn render(error: &Error, width: Option<usize>) -> String {
     text
 }
 
-fn flatten<'a>(error: &'a Error, all: &mut Vec<&'a Error>) {
-    all.push(error);
-    error.also.iter().for_each(|error| flatten(error, all));
+fn flatten<'a>(failure: &'a Failure, all: &mut Vec<&'a Failure>) {
+    all.push(failure);
+    failure.also.iter().for_each(|failure| flatten(failure, all));
 }
 
 /// One error without those found with it, each line with a newline. `head` is what it begins with, and its style.
-pub fn block(error: &Error, head: (Style, &str), width: Option<usize>) -> String {
+pub fn block(error: &Failure, head: (Style, &str), width: Option<usize>) -> String {
     // Names of others, such as a dashboard's, may hold anything; lines of our own stay.
     let plain = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', " ");
     let message = hanging(&plain(&error.message), head.1.len() + 2, width);
@@ -126,7 +156,7 @@ mod tests {
     use super::*;
 
     fn shown(error: &Error) -> String {
-        anstream::adapter::strip_str(&render(error, None)).to_string()
+        anstream::adapter::strip_str(&render(&Failure::from(error), None)).to_string()
     }
 
     fn misspelt() -> Error {
@@ -171,6 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn context_is_the_headline_and_the_typed_error_keeps_its_place_hint_and_exit_status() {
+        let error = anyhow::Error::from(misspelt().exit(Exit::Usage)).context("cannot read the answers");
+        let failure = Failure::from(&error);
+        assert_eq!(failure.exit, Exit::Usage);
+        insta::assert_snapshot!(anstream::adapter::strip_str(&render(&failure, None)).to_string(), @r"
+        error: cannot read the answers
+          --> watchpost.yaml:7:5
+           |
+         7 |     retension: 30d
+           |     ^^^^^^^^^ did you mean `retention`?
+          caused by: unknown setting `retension` of component `prometheus`
+        hint: `watchpost catalog show prometheus` lists its settings.
+        ");
+    }
+
+    #[test]
     fn every_error_of_a_pass_is_shown_and_counted() {
         let error = Error::all(vec![misspelt(), Error::new("second").label("did you mean `first`?")]);
         let text = shown(&error.expect_err("two"));
@@ -182,7 +228,7 @@ mod tests {
         let mut error = misspelt();
         let excerpt = format!("{}retension: 30d{}", " x".repeat(100), "y".repeat(300));
         error.at = Some(Location { column: 201, excerpt, ..error.at.clone().expect("located") });
-        let text = anstream::adapter::strip_str(&render(&error, Some(60))).to_string();
+        let text = anstream::adapter::strip_str(&render(&Failure::from(&error), Some(60))).to_string();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[3].len() <= 60, "{text}");
         assert_eq!(lines[3].find("retension"), lines[4].find('^'), "{text}");

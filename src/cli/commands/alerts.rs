@@ -3,6 +3,7 @@ mod route;
 mod simulate;
 mod test;
 
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::cli::shared::context::Context;
@@ -10,7 +11,7 @@ use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::clients::api::ApiError;
 use crate::deployed::Stack;
-use crate::error::{Error, Exit, Result, did_you_mean};
+use crate::error::{Error, Exit, did_you_mean};
 use crate::routing::{Labels, Tree};
 use crate::verify::links::delivery;
 use crate::verify::report::{Checked, Link};
@@ -55,7 +56,7 @@ fn absent(service: &str) -> Error {
 
 /// The routes that Alertmanager has in force.
 async fn tree(stack: &Stack) -> Result<Tree> {
-    delivery::tree(stack, Link::Delivery).await.map_err(|checked| told(&checked))
+    Ok(delivery::tree(stack, Link::Delivery).await.map_err(|checked| told(&checked))?)
 }
 
 /// Why a link cannot be looked at, as an error.

@@ -3,10 +3,11 @@ mod lint;
 mod list;
 mod show;
 
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 
 /// Show and check what can be deployed
 #[derive(Debug, clap::Args)]

@@ -1,3 +1,4 @@
+use anyhow::Result;
 use clap::Arg;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
@@ -5,7 +6,7 @@ use clap_complete::Shell;
 use crate::catalog::Catalog;
 use crate::cli::shared::context::{Choice, Context};
 use crate::cli::shared::help;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 
 /// Print shell completions
 ///

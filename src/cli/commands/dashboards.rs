@@ -9,10 +9,11 @@ mod own;
 mod reach;
 mod source;
 
+use anyhow::Result;
 use clap::Subcommand;
 
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 
 /// Show, check and bring in dashboards
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,12 @@
+use anyhow::Result;
+
 use crate::cli::commands::verify::Subject;
 use crate::cli::shared::context::{Choice, Context};
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::docker;
 use crate::doctor;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::diagnosis;
 
 /// Look for known traps on this host and in this stack, and change nothing

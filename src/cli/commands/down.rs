@@ -1,8 +1,10 @@
+use anyhow::Result;
+
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::docker;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::plan::operation::Action;
 use crate::plan::{Plan, teardown};
 use crate::ui::human::count;

@@ -3,12 +3,14 @@ mod closing;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result, bail};
+
 use crate::catalog::Catalog;
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::docker;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit};
 use crate::spec::{self, Spec};
 use crate::ui::human::count;
 use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, Terminal, WHERE};
@@ -45,13 +47,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     let catalog = context.catalog(None)?;
     let scripted = args.answers.is_some() || args.defaults;
     if !scripted && !context.ui.interactive {
-        return Err(Error::usage("`init` asks questions, and there is no terminal to ask on")
-            .hint("`--defaults` takes every default; `--answers FILE` reads the answers from a file"));
+        bail!(
+            Error::usage("`init` asks questions, and there is no terminal to ask on")
+                .hint("`--defaults` takes every default; `--answers FILE` reads the answers from a file")
+        );
     }
     let occupied = path.exists() && !args.force;
     if occupied && scripted {
-        return Err(Error::new(format!("`{}` is there already", path.display()))
-            .hint("`--force` replaces it; `-f FILE` writes to another"));
+        bail!(
+            Error::new(format!("`{}` is there already", path.display()))
+                .hint("`--force` replaces it; `-f FILE` writes to another")
+        );
     }
     let around = Surroundings {
         overwrites: (occupied && !scripted).then(|| path.display().to_string()),
@@ -91,8 +97,10 @@ fn complete(mut spec: Spec, context: &Context, path: &Path) -> Result<Spec> {
         [] => None,
         [folder] => Some(from_folder_of(path, folder)?.display().to_string()),
         _ => {
-            return Err(Error::usage("a spec names one folder with `catalog:`, and several were given")
-                .hint("put the components into one folder, or give one `--catalog` here and the others to `up`"));
+            bail!(
+                Error::usage("a spec names one folder with `catalog:`, and several were given")
+                    .hint("put the components into one folder, or give one `--catalog` here and the others to `up`")
+            );
         }
     };
     Ok(spec)
@@ -104,7 +112,7 @@ fn from_folder_of(spec: &Path, path: &Path) -> Result<PathBuf> {
     if beside || path.is_absolute() {
         return Ok(path.to_owned());
     }
-    std::path::absolute(path).map_err(|error| Error::new(format!("cannot find `{}`", path.display())).cause(error))
+    std::path::absolute(path).with_context(|| format!("cannot find `{}`", path.display()))
 }
 
 fn from_script(args: &Args, catalog: &Catalog, around: &Surroundings) -> Result<Answers> {
@@ -121,20 +129,20 @@ fn from_script(args: &Args, catalog: &Catalog, around: &Surroundings) -> Result<
 }
 
 fn read_answers(path: &Path) -> Result<(String, String)> {
-    let unreadable = |error| Error::new(format!("cannot read the answers `{}`", path.display())).cause(error);
+    let unreadable = || format!("cannot read the answers `{}`", path.display());
     if path == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+        std::io::stdin().read_to_string(&mut text).with_context(unreadable)?;
         return Ok(("the input".into(), text));
     }
-    Ok((path.display().to_string(), std::fs::read_to_string(path).map_err(unreadable)?))
+    Ok((path.display().to_string(), std::fs::read_to_string(path).with_context(unreadable)?))
 }
 
 fn at_terminal(context: &Context, catalog: &Catalog, mut around: Surroundings) -> Result<Option<Answers>> {
     let mut terminal = Terminal::new();
     terminal.say("Let's put monitoring on a Docker host. Enter takes the default, Esc goes back, ? explains.\n")?;
     around.docker = block_on(or_interrupt(async { Ok(describe(context).await) }))?;
-    wizard::run(&mut terminal, catalog, &around)
+    Ok(wizard::run(&mut terminal, catalog, &around)?)
 }
 
 /// `Docker 28.5, 24 containers`, when a daemon answers.
@@ -146,11 +154,10 @@ async fn describe(context: &Context) -> Option<String> {
 
 /// All or nothing: a file of the same folder is renamed into place.
 fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let failed = |error: std::io::Error| Error::new(format!("cannot write `{}`", path.display())).cause(error);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let draft = path.with_file_name(name);
     let written = std::fs::File::create(&draft)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.and_then(|()| std::fs::rename(&draft, path)).map_err(failed)
+    written.and_then(|()| std::fs::rename(&draft, path)).with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -1,5 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::Result;
 use futures_util::StreamExt;
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use crate::cli::shared::context::{Context, duration};
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::docker::{self, LogOptions};
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::style::{DIM, paint};
 
 /// Show the logs of a stack's services

@@ -1,10 +1,11 @@
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::commands::up;
 use crate::cli::shared::context::{Choice, Context};
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::changes::{self, Detail};
 use crate::ui::human::count;
 

@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 
+use anyhow::Result;
 use serde_json::{Map, Value};
 
 use crate::cli::shared::context::{Choice, Context};
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::render::Bundle;
 use crate::ui::human::count;
 

@@ -1,7 +1,8 @@
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::spec::schema;
 use crate::verify::report;
 

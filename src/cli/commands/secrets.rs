@@ -1,10 +1,11 @@
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::docker;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 
 /// Show a secret that was generated on the host
 #[derive(Debug, clap::Args)]

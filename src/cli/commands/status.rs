@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::shared::context::{Context, duration};
 use crate::cli::shared::{session, watch};
 use crate::cli::{block_on, or_interrupt};
 use crate::docker;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::live::{since, state};
 use crate::ui::table::Table;
 

@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use crate::cli::commands::verify;
@@ -9,7 +10,7 @@ use crate::cli::{block_on, or_interrupt};
 use crate::compose::values::Port;
 use crate::deployed::Stack;
 use crate::docker::{self, Client, Job};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit};
 use crate::plan::operation::Action;
 use crate::ui::changes::{self, Detail};
 use crate::ui::human::count;
@@ -75,8 +76,10 @@ async fn unmoved(client: &Client, prepared: &Prepared, agreed: &Draft) -> Result
     if session::draft(client, prepared).await?.plan == agreed.plan {
         return Ok(());
     }
-    Err(Error::new("the Docker host changed while the question stood; nothing was done")
-        .hint("run `watchpost up` again to see what there is to do now"))
+    bail!(
+        Error::new("the Docker host changed while the question stood; nothing was done")
+            .hint("run `watchpost up` again to see what there is to do now")
+    )
 }
 
 /// The proof of what is deployed by now.
@@ -121,7 +124,7 @@ async fn agree(context: &Context, prepared: &Prepared, client: &Client, draft: &
         true => format!("Deploy to {}?", place(client)),
         false => format!("Change this on {}?", place(client)),
     };
-    context.ui.confirm(&question, true, "--yes").await
+    Ok(context.ui.confirm(&question, true, "--yes").await?)
 }
 
 fn place(client: &Client) -> String {
@@ -161,7 +164,7 @@ async fn apply(context: &Context, prepared: &Prepared, client: &Client, draft: &
             std::future::pending::<()>().await;
         }
     };
-    docker::apply(client, &job, &|event| progress.event(event), interrupted).await
+    Ok(docker::apply(client, &job, &|event| progress.event(event), interrupted).await?)
 }
 
 fn nothing_to_do(

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::catalog::Catalog;
@@ -8,7 +9,7 @@ use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::deployed::Stack;
 use crate::docker;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit};
 use crate::render::Bundle;
 use crate::ui::progress::Progress;
 use crate::ui::proof::render;
@@ -62,7 +63,7 @@ async fn verify(args: &Args, context: &Context) -> Result<Exit> {
     let stack = Stack::new(&client, &subject.name, &observed)?;
     let links = links(args);
     if links.is_empty() {
-        return Err(Error::usage("no link is left to check").hint("take one out of `--skip`"));
+        bail!(Error::usage("no link is left to check").hint("take one out of `--skip`"));
     }
     let options = Options { links, deliver: args.deliver, patience: context.global.timeout };
     let report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;

@@ -1,5 +1,7 @@
+use anyhow::Result;
+
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 
 /// Print the version
 #[derive(Debug, clap::Args)]

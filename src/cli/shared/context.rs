@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::catalog::Catalog;
 use crate::cli::shared::files;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::fix::{Addressing, quoted};
 use crate::render::{self, Bundle};
 use crate::spec::{self, DEFAULT_STACK, Spec};
@@ -136,7 +137,7 @@ impl Context {
             Some(path) => read_spec(&path)?,
             None => match &choice.stack {
                 Some(stack) => Spec::from_defaults(None, Some(stack)),
-                None => return Err(self.no_spec()),
+                None => bail!(self.no_spec()),
             },
         };
         if let Some(stack) = &choice.stack {
@@ -184,7 +185,7 @@ impl Context {
     pub fn catalog(&self, spec: Option<&Spec>) -> Result<Catalog> {
         let of_spec = spec.and_then(|spec| spec.catalog.as_ref()).map(|folder| self.base().join(folder));
         let overlays: Vec<PathBuf> = of_spec.into_iter().chain(self.global.catalog.iter().cloned()).collect();
-        Catalog::with_overlays(&overlays)
+        Ok(Catalog::with_overlays(&overlays)?)
     }
 
     /// The flags that lead another command to the same stack, to stand after it: ` -f shop.yaml --name shop`.
@@ -229,8 +230,10 @@ fn check_name(name: &str) -> Result<()> {
     if valid {
         return Ok(());
     }
-    Err(Error::usage(format!("`{name}` is no name for a stack"))
-        .hint("lowercase letters, digits, `-` and `_`, beginning with a letter or digit"))
+    bail!(
+        Error::usage(format!("`{name}` is no name for a stack"))
+            .hint("lowercase letters, digits, `-` and `_`, beginning with a letter or digit")
+    )
 }
 
 fn read_spec(path: &Path) -> Result<Spec> {
@@ -240,5 +243,5 @@ fn read_spec(path: &Path) -> Result<Spec> {
             .cause(error)
             .hint("`-f FILE` names another; `watchpost init` makes one")
     })?;
-    spec::read(&name, &text)
+    Ok(spec::read(&name, &text)?)
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
+
 use crate::cli::shared::context::{Context, Prepared};
 use crate::docker::{self, Client, Surroundings};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::plan::{self, Fingerprints, Observed, Plan};
 use crate::secrets::{self, Environment, Secret};
 
@@ -18,7 +20,7 @@ pub async fn connect(host: Option<&str>) -> Result<Client> {
     let home = variable("HOME").or_else(|| variable("USERPROFILE"));
     let config = variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(Path::new(&home?).join(".docker")));
     let endpoint = docker::endpoint(host, &Surroundings { variable: &variable, config })?;
-    docker::connect(&endpoint).await
+    Ok(docker::connect(&endpoint).await?)
 }
 
 /// A deployed stack, for commands that only need its name.
@@ -64,5 +66,6 @@ fn load_secrets(prepared: &Prepared) -> Result<BTreeMap<String, Secret>> {
             Err(error) => errors.push(error),
         }
     }
-    Error::all(errors).map(|()| loaded)
+    Error::all(errors)?;
+    Ok(loaded)
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::or_interrupt;
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
 use crate::docker::Client;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::live::{Live, Watcher};
 use crate::time;
 use crate::ui::live;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::json;
@@ -9,7 +10,7 @@ use crate::cli::commands::alerts::{absent, refused};
 use crate::cli::shared::context::Context;
 use crate::clients::prometheus::{Group, Prometheus, Rule};
 use crate::deployed::Stack;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::history::last_fired;
 use crate::promql::Query;
 use crate::time;

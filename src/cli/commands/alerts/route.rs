@@ -1,9 +1,10 @@
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::commands::alerts::{label, shown, tree};
 use crate::cli::shared::context::Context;
 use crate::deployed::Stack;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::routing::{Hit, Labels, Tree};
 use crate::ui::style::{DIM, GOOD};
 use crate::ui::table::{Cell, Table};

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::cli::shared::context::{Context, duration};
 use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Prometheus};
 use crate::deployed::Stack;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit};
 use crate::history::{Firing, Simulation, Subject, simulate};
 use crate::time;
 use crate::ui::human::count;
@@ -98,11 +99,12 @@ fn subject(args: &Args, groups: &[Group]) -> Result<Subject> {
         (None, Some((name, None))) => {
             let known: Vec<&str> = all.iter().map(|(_, rule)| rule.name.as_str()).collect();
             let error = unknown("alert", name, &known);
-            Err(if error.hint.as_ref().is_some_and(|hint| hint.starts_with("known")) {
+            let error = if error.hint.as_ref().is_some_and(|hint| hint.starts_with("known")) {
                 error.hint("`watchpost alerts list` shows them; `--expr` takes one that is not deployed")
             } else {
                 error
-            })
+            };
+            Err(error.into())
         }
         (expr, Some((_, Some((group, rule))))) => Ok(Subject {
             expr: expr.clone().unwrap_or_else(|| rule.query.clone()),

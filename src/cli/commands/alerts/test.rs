@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::commands::alerts::{label, tree, unknown};
 use crate::cli::shared::context::{Context, duration};
 use crate::deployed::Stack;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::routing::Tree;
 use crate::ui::progress::Progress;
 use crate::ui::style::{BAD, DIM, GOOD, paint};
@@ -62,7 +63,7 @@ fn to(args: &Args, tree: &Tree) -> Result<To> {
     }
     let known: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
     match args.receivers.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(unknown("receiver", name, &known)),
+        Some(name) => Err(unknown("receiver", name, &known).into()),
         None if args.receivers.is_empty() => Ok(To::Everybody),
         None => Ok(To::Receivers(args.receivers.clone())),
     }
@@ -71,11 +72,11 @@ fn to(args: &Args, tree: &Tree) -> Result<To> {
 fn show(context: &Context, stack: &Stack, checked: &Checked) -> Result<()> {
     if context.ui.json {
         let document = json!({"stack": stack.name, "verdict": checked.verdict, "receivers": checked.findings});
-        return context.ui.document(&document);
+        return Ok(context.ui.document(&document)?);
     }
     let width = checked.findings.iter().map(|f| console::measure_text_width(&f.subject)).max().unwrap_or_default();
     let lines: Vec<String> = checked.findings.iter().map(|finding| line(finding, width)).collect();
-    context.ui.data(&lines.join("\n"))
+    Ok(context.ui.data(&lines.join("\n"))?)
 }
 
 fn line(finding: &Finding, width: usize) -> String {

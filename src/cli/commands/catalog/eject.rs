@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
+use anyhow::Result;
+
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::human::count;
 
 /// Copy a component out of the catalog, to change it

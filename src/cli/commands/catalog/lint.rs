@@ -1,6 +1,8 @@
+use anyhow::Result;
+
 use crate::catalog::lint::{Severity, lint};
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::render;
 use crate::ui::human::count;
 

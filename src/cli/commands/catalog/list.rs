@@ -1,6 +1,8 @@
+use anyhow::Result;
+
 use crate::catalog::describe::Listing;
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::style::{STRONG, paint};
 use crate::ui::table::Table;
 

@@ -1,12 +1,13 @@
 use std::fmt::Write;
 
+use anyhow::Result;
 use serde_json::Value;
 
 use crate::catalog::describe::{ComponentDescription, Description};
 use crate::catalog::question::{Kind, Question};
 use crate::catalog::{ReceiverKind, StackManifest};
 use crate::cli::shared::context::Context;
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::human::hanging;
 use crate::ui::style::{DIM, STRONG, paint};
 

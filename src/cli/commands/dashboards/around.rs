@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Result;
+
 use crate::catalog::Catalog;
 use crate::cli::commands::dashboards::{own, reach};
 use crate::cli::shared::context::{Choice, Context};
@@ -10,7 +12,6 @@ use crate::dashboard::import::Source;
 use crate::dashboard::lint::Surroundings;
 use crate::deployed::Stack;
 use crate::deployed::provisioning::{scrape_interval, sources};
-use crate::error::Result;
 use crate::time::now;
 
 /// A metric counts as there when it had a sample this recently, in seconds.

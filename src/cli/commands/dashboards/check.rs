@@ -1,8 +1,10 @@
+use anyhow::Result;
+
 use crate::cli::commands::dashboards::{own, reach};
 use crate::cli::commands::verify;
 use crate::cli::shared::context::Context;
 use crate::cli::{block_on, or_interrupt};
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::verify::{Link, Options, prove};
 
 /// Prove the way from Grafana to data in every panel

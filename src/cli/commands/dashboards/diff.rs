@@ -1,3 +1,4 @@
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::commands::dashboards::{own, reach};
@@ -7,7 +8,7 @@ use crate::dashboard;
 use crate::dashboard::compare::{Change, changes};
 use crate::deployed::Stack;
 use crate::deployed::provisioning::{Expected, ProvisionedDashboard};
-use crate::error::{Error, Exit, Result, did_you_mean};
+use crate::error::{Error, Exit, did_you_mean};
 use crate::ui::style::{BAD, GOOD, STRONG, paint};
 
 /// Show what differs between a dashboard's file and Grafana
@@ -81,10 +82,11 @@ fn chosen<'a>(args: &Args, stack: &Stack, expected: &'a Expected) -> Result<Vec<
         return Ok(found);
     }
     let error = Error::new(format!("no dashboard with the uid `{uid}` was deployed to `{}`", stack.name));
-    Err(match did_you_mean(uid, expected.boards.iter().map(|board| board.uid.as_str())) {
+    let error = match did_you_mean(uid, expected.boards.iter().map(|board| board.uid.as_str())) {
         Some(guess) => error.hint(format!("is `{guess}` meant? `watchpost dashboards list` shows them all")),
         None => error.hint("`watchpost dashboards list` shows them all"),
-    })
+    };
+    Err(error.into())
 }
 
 fn text(one: &Difference<'_>) -> String {

@@ -1,11 +1,13 @@
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
+
 use crate::cli::commands::dashboards::{own, reach};
 use crate::cli::shared::context::Context;
 use crate::cli::{block_on, or_interrupt};
 use crate::dashboard;
 use crate::dashboard::import::slug;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit};
 
 /// Bring a dashboard that was changed in Grafana back to its file
 ///
@@ -38,8 +40,10 @@ async fn export(args: &Args, context: &Context) -> Result<Exit> {
     })?;
     let mut model = held.dashboard;
     if dashboard::is_schema_v2(&model) {
-        return Err(Error::new("Grafana gives this dashboard in schema v2, which it does not take from files")
-            .hint("export it in Grafana: Share, Export, `Classic`"));
+        bail!(
+            Error::new("Grafana gives this dashboard in schema v2, which it does not take from files")
+                .hint("export it in Grafana: Share, Export, `Classic`")
+        );
     }
     for key in ["id", "version", "iteration"] {
         model.as_object_mut().and_then(|map| map.shift_remove(key));
@@ -53,8 +57,10 @@ async fn export(args: &Args, context: &Context) -> Result<Exit> {
     let path = match &args.out {
         Some(path) => path.clone(),
         None if shipped => {
-            return Err(Error::new(format!("`{}` comes with Watchpost, and has no file of yours", args.uid))
-                .hint("`--out FILE` writes it elsewhere; under another uid and title it can be your own"));
+            bail!(
+                Error::new(format!("`{}` comes with Watchpost, and has no file of yours", args.uid))
+                    .hint("`--out FILE` writes it elsewhere; under another uid and title it can be your own")
+            );
         }
         None => place(args, context, dashboard::title(&model))?,
     };
@@ -74,8 +80,10 @@ fn place(args: &Args, context: &Context, title: &str) -> Result<PathBuf> {
     })?;
     let path = folder.join(format!("{}.json", slug(title)));
     if path.exists() {
-        return Err(Error::new(format!("`{}` is there already, and is another dashboard", own::shown(&path)))
-            .hint("name another file with `--out FILE`"));
+        bail!(
+            Error::new(format!("`{}` is there already, and is another dashboard", own::shown(&path)))
+                .hint("name another file with `--out FILE`")
+        );
     }
     Ok(path)
 }

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use crate::cli::commands::dashboards::around::{Provisioned, shipped};
@@ -9,7 +10,7 @@ use crate::cli::shared::context::{Choice, Context};
 use crate::cli::{block_on, or_interrupt};
 use crate::dashboard::import::{Imported, Place, import, slug};
 use crate::dashboard::{self, lint};
-use crate::error::{Error, Exit, Result, Severity};
+use crate::error::{Error, Exit, Severity};
 use crate::spec;
 use crate::ui::human::count;
 use crate::yaml;
@@ -98,15 +99,19 @@ fn target(args: &Args, context: &Context) -> Result<Target> {
         return Ok(Target::File(path.clone()));
     }
     let Some(spec) = context.spec_path() else {
-        return Err(Error::usage("there is no `watchpost.yaml` here to add the dashboard to")
-            .hint("name the spec with `-f FILE`, or write the dashboard elsewhere with `--out FILE`"));
+        bail!(
+            Error::usage("there is no `watchpost.yaml` here to add the dashboard to")
+                .hint("name the spec with `-f FILE`, or write the dashboard elsewhere with `--out FILE`")
+        );
     };
     if let Some(folder) = own::folder(context)? {
         return Ok(Target::Folder(folder));
     }
     if !context.spec(&Choice::default())?.dashboards.is_empty() {
-        return Err(Error::new("the spec lists single files under `dashboards:`, and no folder to put another into")
-            .hint("list a folder there, or name the file with `--out FILE` and list it"));
+        bail!(
+            Error::new("the spec lists single files under `dashboards:`, and no folder to put another into")
+                .hint("list a folder there, or name the file with `--out FILE` and list it")
+        );
     }
     let name = spec.display().to_string();
     let old =
@@ -133,8 +138,10 @@ fn with_folder(name: &str, text: &str) -> Result<String> {
     };
     match spec::read(name, &changed) {
         Ok(read) if read.dashboards == [FOLDER] => Ok(changed),
-        _ => Err(Error::new(format!("`{name}` cannot be given a folder of dashboards by itself"))
-            .hint(format!("add `{line}` to it and try again"))),
+        _ => bail!(
+            Error::new(format!("`{name}` cannot be given a folder of dashboards by itself"))
+                .hint(format!("add `{line}` to it and try again"))
+        ),
     }
 }
 
@@ -148,16 +155,20 @@ fn file(args: &Args, context: &Context, target: &Target, imported: &Imported) ->
         }
     };
     if path.exists() && !args.force {
-        return Err(Error::new(format!("`{}` is there already", own::shown(&path)))
-            .hint("`--force` replaces it; `--out FILE` writes to another"));
+        bail!(
+            Error::new(format!("`{}` is there already", own::shown(&path)))
+                .hint("`--force` replaces it; `--out FILE` writes to another")
+        );
     }
     let twin = own::files(context)?.into_iter().find(|file| {
         args.out.is_none() && file.title == imported.title && file.path != path && file.uid != imported.uid
     });
     match twin {
         None => Ok(path),
-        Some(twin) => Err(Error::new(format!("`{}` has the title `{}` too", own::shown(&twin.path), imported.title))
-            .hint("change one title: with both, Grafana stops updating all dashboards of the folder")),
+        Some(twin) => bail!(
+            Error::new(format!("`{}` has the title `{}` too", own::shown(&twin.path), imported.title))
+                .hint("change one title: with both, Grafana stops updating all dashboards of the folder")
+        ),
     }
 }
 

@@ -1,10 +1,12 @@
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result, bail};
+
 use crate::cli::commands::dashboards::{around, own};
 use crate::cli::shared::context::Context;
 use crate::cli::{block_on, or_interrupt};
 use crate::dashboard::lint;
-use crate::error::{Error, Exit, Result, Severity};
+use crate::error::{Error, Exit, Severity};
 use crate::ui::human::count;
 
 /// Check dashboards before Grafana gets them
@@ -66,7 +68,9 @@ fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
         return match files.is_empty() {
             false => Ok(files),
             true => {
-                Err(Error::usage("there is nothing to check: the spec lists no dashboards").hint("name files to check"))
+                bail!(
+                    Error::usage("there is nothing to check: the spec lists no dashboards").hint("name files to check")
+                )
             }
         };
     }
@@ -81,7 +85,5 @@ fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
 }
 
 fn text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Error::new(format!("cannot read `{}`", path.display())).cause(error).hint("is the path right?")
-    })
+    std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }

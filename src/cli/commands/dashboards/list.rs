@@ -1,9 +1,10 @@
+use anyhow::Result;
 use serde_json::json;
 
 use crate::cli::commands::dashboards::reach;
 use crate::cli::shared::context::Context;
 use crate::cli::{block_on, or_interrupt};
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::ui::style::{BAD, CHANGE, DIM, GOOD};
 use crate::ui::table::{Cell, Table};
 use crate::verify::links::dashboards::{DashboardDrift, State, drift};

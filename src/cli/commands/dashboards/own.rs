@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Result};
+
 use crate::cli::shared::context::{Choice, Context};
 use crate::dashboard;
-use crate::error::{Error, Result};
 use crate::spec::Spec;
 
 /// One file of them.
@@ -57,11 +58,11 @@ pub fn folder(context: &Context) -> Result<Option<PathBuf>> {
 
 /// Writes a file, and the folder that it is in.
 pub fn write(path: &Path, text: &str) -> Result<()> {
-    let failed = |error: std::io::Error| Error::new(format!("cannot write `{}`", path.display())).cause(error);
+    let failed = || format!("cannot write `{}`", path.display());
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(failed)?;
+        std::fs::create_dir_all(parent).with_context(failed)?;
     }
-    std::fs::write(path, text).map_err(failed)
+    std::fs::write(path, text).with_context(failed)
 }
 
 /// A path as people would write it: without a leading `./`.

@@ -1,17 +1,19 @@
 //! The way to the stack's Grafana.
 
+use anyhow::{Result, bail};
+
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
 use crate::deployed::Stack;
 use crate::deployed::provisioning::Expected;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::verify::Finding;
 use crate::verify::links::dashboards::{Opened, open};
 
 /// The deployed stack. Errors: nothing of it is on the host.
 pub async fn stack(context: &Context) -> Result<Stack> {
     let (client, name, observed) = session::look(context).await?;
-    Stack::new(&client, &name, &observed)
+    Ok(Stack::new(&client, &name, &observed)?)
 }
 
 /// Its Grafana, let in, and what was deployed to it.
@@ -19,8 +21,10 @@ pub async fn stack(context: &Context) -> Result<Stack> {
 /// Errors: there is none, it does not answer, or it refuses the login; with what fixes that.
 pub async fn grafana(stack: &Stack) -> Result<(Opened<'_>, Expected)> {
     let Some((service, deployed)) = stack.of("grafana") else {
-        return Err(Error::new(format!("the stack `{}` has no Grafana", stack.name))
-            .hint("`watchpost catalog show grafana` says what it takes"));
+        bail!(
+            Error::new(format!("the stack `{}` has no Grafana", stack.name))
+                .hint("`watchpost catalog show grafana` says what it takes")
+        );
     };
     let (opened, files) = tokio::join!(open(stack, service, deployed), stack.files(service));
     Ok((opened.map_err(|finding| refused(&finding))?, Expected::of(files)))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::Result;
 use serde_json::Value;
 
 use crate::catalog::Catalog;
@@ -9,7 +10,7 @@ use crate::cli::commands::init::Args;
 use crate::cli::commands::up;
 use crate::cli::shared::context::{Choice, Context};
 use crate::cli::{block_on, or_interrupt};
-use crate::error::{Exit, Result};
+use crate::error::Exit;
 use crate::fix::quoted;
 use crate::spec::{SecretSource, Spec};
 use crate::ui::human::count;
@@ -121,7 +122,8 @@ impl Closing<'_> {
         };
         // Without its secrets it would only fail: Enter alone does not start it.
         let ready = self.missing().is_empty();
-        let deploy = !scripted && ui.interactive && block_on(or_interrupt(ui.confirm("Deploy now?", ready, "--yes")))?;
+        let confirmed = async { Ok(ui.confirm("Deploy now?", ready, "--yes").await?) };
+        let deploy = !scripted && ui.interactive && block_on(or_interrupt(confirmed))?;
         if !deploy {
             ui.say(&format!("Deploy it with: {command}"));
             return Ok(Exit::Done);

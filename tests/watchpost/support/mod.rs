@@ -1,23 +1,18 @@
 pub mod docker;
 pub mod http;
+mod ports;
 pub mod registry;
 pub mod run;
 pub mod sink;
 pub mod stack;
 pub mod terminal;
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+pub use ports::free_port;
 pub use run::{Output, binary, shell, watchpost};
 pub use stack::Stack;
 pub use terminal::on_terminal;
-
-/// A port of 127.0.0.1 that nobody listens on now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
-}
 
 /// Waits until `condition` holds and returns what it found; fails naming `what` after `seconds`.
 pub fn await_until<T>(what: &str, seconds: u64, mut condition: impl FnMut() -> Option<T>) -> T {

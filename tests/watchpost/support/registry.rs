@@ -4,13 +4,13 @@
 //! without TLS.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
 use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tiny_http::{Header, Request, Response, Server};
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
@@ -30,12 +30,12 @@ impl Registry {
     /// Serves `image`, which the daemon has, as `name:tag`.
     pub fn serve(image: &str, name: &str, tag: &str) -> Self {
         let contents = Arc::new(contents(image, name, tag));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("its address").port();
+        let server = Server::http("127.0.0.1:0").expect("a port");
+        let port = server.server_addr().to_ip().expect("an address").port();
         std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
+            for request in server.incoming_requests() {
                 let contents = contents.clone();
-                std::thread::spawn(move || drop(answer(client, &contents)));
+                std::thread::spawn(move || drop(answer(request, &contents)));
             }
         });
         Self { port }
@@ -81,34 +81,14 @@ fn contents(image: &str, name: &str, tag: &str) -> Contents {
     contents
 }
 
-fn answer(client: TcpStream, contents: &Contents) -> std::io::Result<()> {
-    let mut client = BufReader::new(client);
-    loop {
-        let mut request = String::new();
-        if client.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut line = String::new();
-        while client.read_line(&mut line)? > 2 {
-            line.clear();
-        }
-        let mut words = request.split_whitespace();
-        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let found = path.strip_prefix("/v2/").and_then(|path| contents.get(path));
-        let out = client.get_mut();
-        match found {
-            None => out.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?,
-            Some((kind, content)) => {
-                let (length, digest) = (content.len(), digest(content));
-                write!(
-                    out,
-                    "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nDocker-Content-Digest: {digest}\r\n\r\n"
-                )?;
-                if method != "HEAD" {
-                    out.write_all(content)?;
-                }
-            }
-        }
-        out.flush()?;
-    }
+fn answer(request: Request, contents: &Contents) -> std::io::Result<()> {
+    let found = request.url().strip_prefix("/v2/").and_then(|path| contents.get(path));
+    let Some((kind, content)) = found else { return request.respond(Response::empty(404)) };
+    let header = |name: &str, value: &str| Header::from_bytes(name, value).expect("a header");
+    let response = Response::from_data(content.clone())
+        .with_header(header("Content-Type", kind))
+        .with_header(header("Docker-Content-Digest", &digest(content)))
+        // In one piece, so that its length is said.
+        .with_chunked_threshold(usize::MAX);
+    request.respond(response)
 }

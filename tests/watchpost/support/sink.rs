@@ -1,11 +1,12 @@
 //! Receivers of alerts: an HTTP and an SMTP server on this machine, where containers reach them.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
+use tiny_http::{Header, Request, Response, Server};
 
 use super::docker::docker;
 
@@ -17,12 +18,6 @@ pub fn host_address() -> IpAddr {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     socket.connect((std::net::Ipv4Addr::from(u32::from(base) + 2), 9)).expect("a way to the bridge");
     socket.local_addr().expect("an address").ip()
-}
-
-/// A port that nobody listens on and that the system gives to nobody who asks for any port.
-pub fn closed_port() -> u16 {
-    let first = 20_000 + (std::process::id() % 9_000) as u16;
-    (first..first + 1_000).find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()).expect("a closed port")
 }
 
 /// How an HTTP receiver behaves.
@@ -54,14 +49,14 @@ impl Hook {
     }
 
     pub fn on(port: u16, manner: Manner) -> Self {
-        let listener = TcpListener::bind(("0.0.0.0", port)).expect("a port");
-        let port = listener.local_addr().expect("its address").port();
+        let server = Server::http(("0.0.0.0", port)).expect("a port");
+        let port = server.server_addr().to_ip().expect("an address").port();
         let (manner, messages) = (Arc::new(Mutex::new(manner)), Arc::new(Mutex::new(Vec::new())));
         let (shared, kept) = (manner.clone(), messages.clone());
         std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
+            for request in server.incoming_requests() {
                 let (manner, messages) = (shared.clone(), kept.clone());
-                std::thread::spawn(move || drop(take(client, &manner, &messages)));
+                std::thread::spawn(move || drop(accept(request, &manner, &messages)));
             }
         });
         Self { port, manner, messages }
@@ -81,32 +76,25 @@ impl Hook {
     }
 }
 
-fn take(client: TcpStream, manner: &Mutex<Manner>, messages: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let mut client = BufReader::new(client);
-    let (mut line, mut length) = (String::new(), 0);
-    loop {
-        line.clear();
-        if client.read_line(&mut line)? <= 2 {
-            break;
-        }
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-    }
-    let mut body = vec![0; length];
-    client.read_exact(&mut body)?;
-    messages.lock().expect("not poisoned").push(String::from_utf8_lossy(&body).into_owned());
+fn accept(mut request: Request, manner: &Mutex<Manner>, messages: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut body = String::new();
+    request.as_reader().read_to_string(&mut body)?;
+    messages.lock().expect("not poisoned").push(body);
     let manner = manner.lock().expect("not poisoned").clone();
     let (status, text) = match manner {
         Manner::Answers(status, text) => (status, text),
-        // Until the other end gives up.
-        Manner::Hangs => return client.read_to_end(&mut Vec::new()).map(drop),
+        Manner::Hangs => {
+            // As long as the test runs: a request that is dropped is answered.
+            std::mem::forget(request);
+            return Ok(());
+        }
         Manner::Slowly(time) => {
             std::thread::sleep(time);
             (200, String::new())
         }
     };
-    write!(client.get_mut(), "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
+    let close = Header::from_bytes("Connection", "close").expect("a header");
+    request.respond(Response::from_string(text).with_status_code(status).with_header(close))
 }
 
 /// A mail server that wants a login, by LOGIN alone: that goes without encryption.

@@ -5,10 +5,11 @@ pub mod connect;
 mod courier;
 mod create;
 mod dag;
+mod exec;
 mod gate;
 mod host;
+mod inspect;
 mod listener;
-mod locate;
 mod logs;
 mod observe;
 mod pull;
@@ -16,36 +17,36 @@ pub mod reach;
 mod remove;
 mod restore;
 mod sockets;
+mod stats;
 mod status;
 mod store;
 mod undo;
-mod vitals;
 mod watch;
 
 pub use apply::{Job, apply};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
-pub use gate::{last_lines, telling, telling_of_error};
-pub use host::{Details, Host, details, host, image_ids, root_is_shared};
-pub use logs::{LogLine, LogOptions, coming, logs};
+pub use host::{Host, clock, host, image_ids, root_is_shared};
+pub use inspect::{Inspection, inspect, inspect_all};
+pub use logs::{LogLine, LogOptions, error_line, error_or_last_line, follow, last_lines, logs};
 pub use observe::{download, fingerprint_key, observe, read_secret};
-pub use reach::{Answer, Request, ServiceEndpoint, TransportError};
+pub use reach::{Request, Response, ServiceEndpoint, TransportError};
 pub use remove::tear_down;
 pub use sockets::{Outgoing, outgoing};
+pub use stats::memory_in_use;
 pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;
-pub use vitals::{Vitals, clock, exposed_ports, memory, vitals};
 pub use watch::changes;
 
 use crate::error::Error;
 
-/// Says what failed, with the daemon's own words as the cause.
+/// An error that says what failed, with the daemon's message as its cause.
 pub(crate) fn failed(what: impl Into<String>) -> impl FnOnce(bollard::errors::Error) -> Error {
     let what = what.into();
-    move |error| Error::new(what).cause(said(&error))
+    move |error| Error::new(what).cause(daemon_message(&error))
 }
 
-/// The daemon's words without the client's wrapping.
-pub(crate) fn said(error: &bollard::errors::Error) -> String {
+/// The daemon's message without the client's wrapping.
+pub(crate) fn daemon_message(error: &bollard::errors::Error) -> String {
     match error {
         bollard::errors::Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
         other => {
@@ -63,7 +64,7 @@ pub(crate) fn said(error: &bollard::errors::Error) -> String {
     }
 }
 
-pub(crate) fn status_of(error: &bollard::errors::Error) -> Option<u16> {
+pub(crate) fn status_code(error: &bollard::errors::Error) -> Option<u16> {
     match error {
         bollard::errors::Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::api::{ApiError, json, metrics, with_query};
 use crate::clients::exposition::Exposition;
-use crate::docker::{Answer, Request, ServiceEndpoint};
+use crate::docker::{Request, Response, ServiceEndpoint};
 use crate::routing::Labels;
 use crate::yaml;
 
@@ -62,8 +62,8 @@ impl<'a> Alertmanager<'a> {
     }
 
     async fn get(&self, path: &str) -> Result<String, ApiError> {
-        let answer = self.endpoint.ask(&Request::get(path)).await.map_err(ApiError::transport)?;
-        if answer.is_good() { Ok(answer.body) } else { Err(refused(&answer)) }
+        let answer = self.endpoint.send(&Request::get(path)).await.map_err(ApiError::transport)?;
+        if answer.is_success() { Ok(answer.body) } else { Err(refused(&answer)) }
     }
 
     /// The configuration in force as JSON; secrets are `<secret>` in it.
@@ -91,18 +91,18 @@ impl<'a> Alertmanager<'a> {
     pub async fn post(&self, alerts: &[Posted]) -> Result<(), ApiError> {
         let body = serde_json::to_vec(alerts).map_err(|error| ApiError::new(error.to_string()))?;
         let request = Request::post("/api/v2/alerts", "application/json", body);
-        let answer = self.endpoint.ask(&request).await.map_err(ApiError::transport)?;
-        if answer.is_good() { Ok(()) } else { Err(refused(&answer)) }
+        let answer = self.endpoint.send(&request).await.map_err(ApiError::transport)?;
+        if answer.is_success() { Ok(()) } else { Err(refused(&answer)) }
     }
 
     /// Its own metrics, as they are now.
     pub async fn metrics(&self) -> Result<Exposition, ApiError> {
-        metrics(&self.endpoint.ask(&Request::get("/metrics")).await.map_err(ApiError::transport)?)
+        metrics(&self.endpoint.send(&Request::get("/metrics")).await.map_err(ApiError::transport)?)
     }
 }
 
 /// Alertmanager writes its errors as a JSON string.
-fn refused(answer: &Answer) -> ApiError {
+fn refused(answer: &Response) -> ApiError {
     let words: Option<String> = serde_json::from_str(&answer.body).ok();
     ApiError::status(answer.status, words.as_deref().unwrap_or(&answer.body))
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use crate::clients::exposition::Exposition;
-use crate::docker::{Answer, TransportError};
+use crate::docker::{Response, TransportError};
 
 /// No more characters of an answer than this are repeated in an error.
 const LONGEST: usize = 200;
@@ -57,8 +57,8 @@ pub fn unexpected(error: &serde_json::Error) -> ApiError {
 }
 
 /// What a service answers at `/metrics`.
-pub fn metrics(answer: &Answer) -> Result<Exposition, ApiError> {
-    match answer.is_good() {
+pub fn metrics(answer: &Response) -> Result<Exposition, ApiError> {
+    match answer.is_success() {
         true if is_html(&answer.body) => Err(html()),
         true => Ok(Exposition::read(&answer.body)),
         false => Err(ApiError::status(answer.status, &answer.body)),

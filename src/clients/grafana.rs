@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clients::api::{ApiError, json, path_segment};
-use crate::docker::{Answer, Request, ServiceEndpoint};
+use crate::docker::{Request, Response, ServiceEndpoint};
 use crate::secrets::Secret;
 
 pub use query::{PanelQuery, QueryOutcome};
@@ -121,20 +121,20 @@ impl<'a> Grafana<'a> {
     }
 
     /// Asks as the administrator.
-    pub async fn ask(&self, request: Request) -> Result<Answer, ApiError> {
-        self.endpoint.ask(&self.with_login(request)).await.map_err(ApiError::transport)
+    pub async fn ask(&self, request: Request) -> Result<Response, ApiError> {
+        self.endpoint.send(&self.with_login(request)).await.map_err(ApiError::transport)
     }
 
     /// The body of a good answer, else Grafana's words.
     async fn get(&self, path: &str) -> Result<String, ApiError> {
         let answer = self.ask(Request::get(path)).await?;
-        if answer.is_good() { Ok(answer.body) } else { Err(refusal(&answer)) }
+        if answer.is_success() { Ok(answer.body) } else { Err(refusal(&answer)) }
     }
 
     /// Whether it is there, without a login.
     pub async fn health(&self) -> Result<Health, ApiError> {
-        let answer = self.endpoint.ask(&Request::get("/api/health")).await.map_err(ApiError::transport)?;
-        if !answer.is_good() {
+        let answer = self.endpoint.send(&Request::get("/api/health")).await.map_err(ApiError::transport)?;
+        if !answer.is_success() {
             return Err(refusal(&answer));
         }
         let health: Health = json(&answer.body)?;
@@ -149,7 +149,7 @@ impl<'a> Grafana<'a> {
         match answer.status {
             401 if answer.body.contains("blocked") => Ok(Login::Blocked),
             401 => Ok(Login::Wrong),
-            _ if answer.is_good() => Ok(Login::Valid),
+            _ if answer.is_success() => Ok(Login::Valid),
             _ => Err(refusal(&answer)),
         }
     }
@@ -172,7 +172,7 @@ impl<'a> Grafana<'a> {
             match answer.status {
                 // This Grafana has no such question, or no such plugin.
                 404 => {}
-                _ if answer.is_good() => return Ok(()),
+                _ if answer.is_success() => return Ok(()),
                 _ => return Err(refusal(&answer)),
             }
         }
@@ -183,7 +183,7 @@ impl<'a> Grafana<'a> {
     /// Asks a data source through Grafana's proxy: by uid, and before 9 by number.
     pub async fn through(&self, source: &DataSource, path: &str) -> Result<String, ApiError> {
         let answer = self.ask(Request::get(self.proxy(source, path))).await?;
-        if answer.is_good() { Ok(answer.body) } else { Err(refusal(&answer)) }
+        if answer.is_success() { Ok(answer.body) } else { Err(refusal(&answer)) }
     }
 
     fn proxy(&self, source: &DataSource, path: &str) -> String {
@@ -205,7 +205,7 @@ impl<'a> Grafana<'a> {
         let answer = self.ask(Request::get(format!("/api/dashboards/uid/{}", path_segment(uid)))).await?;
         match answer.status {
             404 => Ok(None),
-            _ if answer.is_good() => json(&answer.body).map(Some),
+            _ if answer.is_success() => json(&answer.body).map(Some),
             _ => Err(refusal(&answer)),
         }
     }
@@ -227,7 +227,7 @@ impl<'a> Grafana<'a> {
 }
 
 /// Grafana's own words: `message`, or Prometheus's `error` behind its proxy.
-fn refusal(answer: &Answer) -> ApiError {
+fn refusal(answer: &Response) -> ApiError {
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
     let words = body.as_ref().and_then(|body| body["message"].as_str().or(body["error"].as_str()));
     ApiError::status(answer.status, words.filter(|words| !words.is_empty()).unwrap_or_default())

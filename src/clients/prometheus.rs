@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clients::api::{ApiError, form, json, metrics, unexpected};
 use crate::clients::exposition::Exposition;
-use crate::docker::{Answer, Request, ServiceEndpoint};
+use crate::docker::{Request, Response, ServiceEndpoint};
 use crate::time;
 
 /// A range query may take this long: it evaluates its expression thousands of times.
@@ -133,7 +133,7 @@ impl<'a> Prometheus<'a> {
     }
 
     async fn data<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        let answer = self.endpoint.ask(&Request::get(path)).await.map_err(ApiError::transport)?;
+        let answer = self.endpoint.send(&Request::get(path)).await.map_err(ApiError::transport)?;
         Self::unwrapped(&answer)
     }
 
@@ -145,7 +145,7 @@ impl<'a> Prometheus<'a> {
     /// The answer's `data`.
     ///
     /// Errors: Prometheus's own words when it refuses.
-    fn unwrapped<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
+    fn unwrapped<T: DeserializeOwned>(answer: &Response) -> Result<T, ApiError> {
         #[derive(Deserialize)]
         struct Envelope<T> {
             #[serde(default = "Option::default")]
@@ -162,7 +162,7 @@ impl<'a> Prometheus<'a> {
 
     /// Its own metrics, as they are now.
     pub async fn metrics(&self) -> Result<Exposition, ApiError> {
-        metrics(&self.endpoint.ask(&Request::get("/metrics")).await.map_err(ApiError::transport)?)
+        metrics(&self.endpoint.send(&Request::get("/metrics")).await.map_err(ApiError::transport)?)
     }
 
     /// Targets that are scraped now.
@@ -255,7 +255,7 @@ impl<'a> Prometheus<'a> {
             value: (f64, String),
         }
         let request = Self::form_request("/api/v1/query", &[("query", expr)]);
-        let answer = self.endpoint.ask(&request).await.map_err(ApiError::transport)?;
+        let answer = self.endpoint.send(&request).await.map_err(ApiError::transport)?;
         let data: Data = Self::unwrapped(&answer)?;
         if data.result_type == "scalar" {
             let (_, value): (f64, String) = serde_json::from_value(data.result).map_err(|error| unexpected(&error))?;
@@ -285,7 +285,7 @@ impl<'a> Prometheus<'a> {
         let (start, end, step) = (start.to_string(), end.to_string(), step.to_string());
         let fields = [("query", expr), ("start", start.as_str()), ("end", end.as_str()), ("step", step.as_str())];
         let request = Self::form_request("/api/v1/query_range", &fields);
-        let answer = self.endpoint.ask_within(&request, PATIENCE_FOR_RANGES).await.map_err(ApiError::transport)?;
+        let answer = self.endpoint.send_within(&request, PATIENCE_FOR_RANGES).await.map_err(ApiError::transport)?;
         let data: Data = Self::unwrapped(&answer)?;
         let series = |matrix: Matrix| Series {
             labels: matrix.metric,

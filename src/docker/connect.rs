@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use sha2::{Digest, Sha256};
 
-use super::said;
+use super::daemon_message;
 use crate::compose::hex;
 use crate::error::{Error, Result};
 use crate::plan::observed::Engine;
@@ -88,7 +88,7 @@ fn context_address(config: &Path, name: &str) -> Option<String> {
 /// Connects, and asks for the version. Errors say what was tried and what to do.
 pub async fn connect(endpoint: &Endpoint) -> Result<Client> {
     let docker = open(endpoint)?;
-    let version = docker.version().await.map_err(|error| unreachable(endpoint, &said(&error)))?;
+    let version = docker.version().await.map_err(|error| unreachable(endpoint, &daemon_message(&error)))?;
     let api_version = version.api_version.unwrap_or_default();
     let number =
         api_version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
@@ -133,7 +133,7 @@ fn open(endpoint: &Endpoint) -> Result<Docker> {
                 .hint("write `unix:///var/run/docker.sock` or `tcp://HOST:2375`"));
         }
     };
-    opened.map_err(|error| unreachable(endpoint, &said(&error)))
+    opened.map_err(|error| unreachable(endpoint, &daemon_message(&error)))
 }
 
 fn unreachable(endpoint: &Endpoint, why: &str) -> Error {

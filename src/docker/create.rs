@@ -10,7 +10,7 @@ use bollard::models::{
 use bollard::query_parameters::CreateContainerOptions;
 
 use super::connect::Client;
-use super::{failed, said, status_of};
+use super::{daemon_message, failed, status_code};
 use crate::compose::values::{self, Mount as Mounted, Port, SECRETS_TARGET};
 use crate::compose::{self, File, Service};
 use crate::error::{Error, Result};
@@ -79,8 +79,9 @@ pub async fn container(client: &Client, file: &File, name: &str, marks: &Marks<'
     let body = body(file, name, service, marks)?;
     let options = CreateContainerOptions { name: Some(container_name.clone()), ..Default::default() };
     let created = client.docker.create_container(Some(options), body).await.map_err(|error| {
-        let taken = status_of(&error) == Some(409);
-        let error = Error::new(format!("the container `{container_name}` cannot be created")).cause(said(&error));
+        let taken = status_code(&error) == Some(409);
+        let error =
+            Error::new(format!("the container `{container_name}` cannot be created")).cause(daemon_message(&error));
         if taken {
             error.hint("somebody else deploys this stack at the same time; run this again when they are done")
         } else {

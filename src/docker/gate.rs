@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use bollard::query_parameters::{InspectContainerOptions, LogsOptions};
-use futures_util::StreamExt;
+use bollard::query_parameters::InspectContainerOptions;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::connect::Client;
-use super::locate::locate;
+use super::inspect::inspect;
+use super::logs::{error_or_last_line, last_lines};
 use super::reach::{self, TransportError};
 use super::watch::{ContainerEvent, What};
 use crate::compose::Service;
@@ -19,8 +19,6 @@ pub const STABLE: Duration = Duration::from_secs(2);
 /// The first own probe comes after this, later ones after up to `SLOWEST`.
 const FIRST: Duration = Duration::from_millis(20);
 const SLOWEST: Duration = Duration::from_millis(500);
-/// Lines of log that a failure quotes.
-const QUOTED: usize = 20;
 
 /// A service that did not get through.
 #[derive(Debug, Clone)]
@@ -84,14 +82,14 @@ impl Gate<'_> {
         let extension = self.service.extension.as_ref();
         let Some(probe) = extension.and_then(|extension| extension.probe.as_ref()) else { return self.inspect().await };
         if located.as_ref().is_none_or(|container| container.addresses.is_empty()) {
-            *located = locate(self.client, self.container).await;
+            *located = inspect(self.client, self.container).await.ok().flatten().map(|found| found.to_container());
         }
         let Some(container) = located else { return Err(Trouble::NotYet("it cannot be inspected".into())) };
         match reach::get(self.client, self.http, container, probe.port, &probe.path).await {
-            Ok(answer) if answer.is_good() => Ok(()),
+            Ok(answer) if answer.is_success() => Ok(()),
             Ok(answer) => Err(Trouble::NotYet(format!("it answers {} on {}", answer.status, probe.path))),
             // Nobody can ask it from here: its own healthcheck decides, and without one that it runs.
-            Err(TransportError::NoWay) => self.inspect().await,
+            Err(TransportError::Unreachable) => self.inspect().await,
             Err(TransportError::NoAnswer(_)) => match self.inspect().await {
                 Err(Trouble::Failed(failure)) => Err(Trouble::Failed(failure)),
                 // A container that is healthy by its own check is ready, even if we cannot reach it.
@@ -107,7 +105,7 @@ impl Gate<'_> {
         let found = self.client.docker.inspect_container(self.container, None::<InspectContainerOptions>).await;
         let state = match found {
             Ok(found) => found.state.unwrap_or_default(),
-            Err(error) => return Err(Trouble::NotYet(super::said(&error))),
+            Err(error) => return Err(Trouble::NotYet(super::daemon_message(&error))),
         };
         let gone = state.running != Some(true) || state.restarting == Some(true);
         if gone {
@@ -158,7 +156,7 @@ impl Gate<'_> {
         } else {
             format!("exited {code}{meaning}")
         };
-        Failure { outcome, cause: telling(&log), log }
+        Failure { outcome, cause: error_or_last_line(&log), log }
     }
 
     async fn unhealthy(&self) -> Failure {
@@ -197,63 +195,5 @@ async fn next_of(events: &mut Receiver<ContainerEvent>, container: &str) -> What
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => std::future::pending().await,
         }
-    }
-}
-
-/// The last lines of a container's log.
-pub async fn last_lines(client: &Client, container: &str) -> Vec<String> {
-    let options = LogsOptions { stdout: true, stderr: true, tail: QUOTED.to_string(), ..Default::default() };
-    let mut stream = Box::pin(client.docker.logs(container, Some(options)));
-    let mut text = String::new();
-    while let Some(Ok(chunk)) = stream.next().await {
-        text.push_str(&chunk.to_string());
-    }
-    text.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
-}
-
-/// The last line that speaks of an error, without its time stamp; failing that, the last line.
-pub fn telling(log: &[String]) -> Option<String> {
-    telling_of_error(log).or_else(|| log.last().cloned())
-}
-
-/// The last line that speaks of an error, without its time stamp.
-pub fn telling_of_error(log: &[String]) -> Option<String> {
-    let speaks = |line: &&String| {
-        let line = line.to_lowercase();
-        ["level=error", "err=", "error", "fatal", "panic", "cannot", "failed", "denied"]
-            .iter()
-            .any(|word| line.contains(word))
-    };
-    let line = log.iter().rev().find(speaks)?;
-    Some(line.find("err=").map_or_else(|| line.trim_matches('"').to_owned(), |at| logged(&line[at + 4..])))
-}
-
-/// A value of a log line in logfmt: up to its closing quote, its escapes resolved, or up to the end.
-fn logged(text: &str) -> String {
-    let Some(quoted) = text.strip_prefix('"') else { return text.to_owned() };
-    let mut value = String::new();
-    let mut chars = quoted.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => value.extend(chars.next()),
-            c => value.push(c),
-        }
-    }
-    value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_that_speaks_of_the_error_is_found() {
-        let log = ["level=INFO msg=start", "level=ERROR msg=\"Loading failed\" err=\"unknown field\"", "bye"]
-            .map(str::to_owned);
-        assert_eq!(telling(&log).as_deref(), Some("unknown field"));
-        let quoted = ["level=ERROR err=\"pq: no role \\\"x\\\"\" dsn=secret".to_owned()];
-        assert_eq!(telling(&quoted).as_deref(), Some("pq: no role \"x\""));
-        assert_eq!(telling(&[]), None);
     }
 }

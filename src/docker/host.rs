@@ -1,9 +1,8 @@
-//! What the daemon says of its host, and of the containers' own state: what only `docker info` and inspecting tell.
+//! What the daemon reports about its host.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use bollard::query_parameters::InspectContainerOptions;
 use futures_util::future::join_all;
 
 use super::connect::Client;
@@ -17,7 +16,7 @@ const CONTAINERD_STORE: &str = "io.containerd.snapshotter.v1";
 pub struct Host {
     /// `overlay2`
     pub storage_driver: String,
-    /// Do images lie in containerd's image store?
+    /// Are images kept in containerd's image store?
     pub containerd_store: bool,
     /// Where the daemon keeps its data: `/var/lib/docker`.
     pub root_dir: String,
@@ -25,7 +24,7 @@ pub struct Host {
     pub system_time: String,
     /// This machine's clock halfway through the question.
     pub asked_at: Option<SystemTime>,
-    /// How long question and answer took together.
+    /// How long the question and its answer took together.
     pub round_trip: Duration,
     /// Does the kernel enforce memory limits?
     pub memory_limits: bool,
@@ -34,7 +33,7 @@ pub struct Host {
 /// Errors: the daemon does not answer.
 pub async fn host(client: &Client) -> Result<Host> {
     let began = SystemTime::now();
-    let info = client.docker.info().await.map_err(failed("Docker does not tell about its host"))?;
+    let info = client.docker.info().await.map_err(failed("the Docker host cannot be inspected"))?;
     let round_trip = began.elapsed().unwrap_or_default();
     let status = info.driver_status.unwrap_or_default();
     let containerd_store = status.iter().any(|pair| pair.iter().any(|text| text == CONTAINERD_STORE));
@@ -49,30 +48,10 @@ pub async fn host(client: &Client) -> Result<Host> {
     })
 }
 
-/// A container as inspecting shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Details {
-    /// Bytes; 0: no limit.
-    pub memory_limit: u64,
-    /// The kernel ended it for want of memory.
-    pub out_of_memory: bool,
-    /// The folder of the host behind each mount, by the path in the container.
-    pub mounts: BTreeMap<String, String>,
-}
-
-/// Details by container id; those that are gone are left out.
-pub async fn details(client: &Client, ids: &[&str]) -> BTreeMap<String, Details> {
-    let found = join_all(ids.iter().map(async |id| {
-        let found = client.docker.inspect_container(id, None::<InspectContainerOptions>).await.ok()?;
-        let mounts = found.mounts.unwrap_or_default();
-        let details = Details {
-            memory_limit: found.host_config.and_then(|host| host.memory).and_then(|m| m.try_into().ok()).unwrap_or(0),
-            out_of_memory: found.state.and_then(|state| state.oom_killed).unwrap_or(false),
-            mounts: mounts.into_iter().filter_map(|mount| Some((mount.destination?, mount.source?))).collect(),
-        };
-        Some(((*id).to_owned(), details))
-    }));
-    found.await.into_iter().flatten().collect()
+/// The host's own clock as RFC 3339, and this machine's halfway through the question.
+pub async fn clock(client: &Client) -> Option<(String, SystemTime)> {
+    let host = host(client).await.ok()?;
+    Some((host.system_time, host.asked_at?))
 }
 
 /// The image id that each reference names now; references that the host does not have are left out.
@@ -104,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shared_root_is_told_by_its_optional_field() {
+    fn a_shared_root_is_recognized_by_its_optional_field() {
         let private = "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n";
         let shared = "22 1 254:0 / / rw,relatime shared:2 - ext4 /dev/vda rw\n23 22 0:5 / /proc rw - proc proc rw\n";
         assert_eq!(shared_root(private), Some(false));

@@ -22,6 +22,10 @@ use crate::secrets::Secret;
 /// Names of parked containers end with this.
 pub(super) const PARKED: &str = ".parked";
 
+pub(super) fn is_parked(name: &str) -> bool {
+    name.ends_with(PARKED)
+}
+
 /// Looks at everything of the stack `project`, and at what stands in the way of `bundle`. Changes nothing.
 pub async fn observe(client: &Client, project: &str, bundle: Option<&Bundle>) -> Result<Observed> {
     let containers = ListContainersOptions { all: true, ..Default::default() };
@@ -124,7 +128,7 @@ fn container(summary: &ContainerSummary) -> Container {
             .into_iter()
             .filter_map(|(name, e)| Some((name, e.ip_address.filter(|ip| !ip.is_empty())?)))
             .collect(),
-        parked: name.ends_with(PARKED),
+        parked: is_parked(&name),
         name,
     }
 }

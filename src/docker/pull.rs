@@ -6,7 +6,7 @@ use bollard::query_parameters::CreateImageOptions;
 use futures_util::StreamExt;
 
 use super::connect::Client;
-use super::said;
+use super::daemon_message;
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 
@@ -35,7 +35,7 @@ pub async fn pull(client: &Client, image: &str, sink: Sink<'_>) -> Result<()> {
                     total: bytes(progress.total),
                 });
             }
-            Err(error) => problem = Some(said(&error)),
+            Err(error) => problem = Some(daemon_message(&error)),
         }
     }
     if client.docker.inspect_image(image).await.is_ok() {

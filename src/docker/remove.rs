@@ -5,7 +5,7 @@ use bollard::query_parameters::{
 };
 
 use super::connect::Client;
-use super::{dag, failed, filter, status_of};
+use super::{dag, failed, filter, status_code};
 use crate::error::Result;
 use crate::event::{Event, Sink};
 use crate::plan::observed::label;
@@ -42,7 +42,7 @@ pub async fn one(client: &Client, operation: &Operation, sink: Sink<'_>) -> Resu
 /// What is gone already is as wanted.
 fn gone(result: Result<(), bollard::errors::Error>, what: String) -> Result<()> {
     match result {
-        Err(error) if status_of(&error) != Some(404) => Err(failed(what)(error)),
+        Err(error) if status_code(&error) != Some(404) => Err(failed(what)(error)),
         _ => Ok(()),
     }
 }

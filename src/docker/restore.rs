@@ -2,13 +2,14 @@
 //!
 //! Each step leaves a state that the next plan recognizes: a container is named aside before it is stopped.
 
-use bollard::models::{ContainerInspectResponse, ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
-use bollard::query_parameters::{InspectContainerOptions, RenameContainerOptions, StartContainerOptions};
+use bollard::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
+use bollard::query_parameters::{RenameContainerOptions, StartContainerOptions};
 
 use super::connect::Client;
 use super::courier::{self, Load};
+use super::inspect::inspect;
 use super::observe::PARKED;
-use super::{create, failed, remove, status_of};
+use super::{create, failed, remove};
 use crate::compose::{File, Service};
 use crate::error::Result;
 use crate::plan::observed::label;
@@ -32,13 +33,12 @@ pub struct Parked {
 /// What is to be set aside; changes nothing. `None` when the container is gone.
 pub async fn find(client: &Client, service: &str, container: &str) -> Result<Option<Parked>> {
     let Some(found) = inspect(client, container).await? else { return Ok(None) };
-    let name = name_of(&found);
-    let config = found.config.unwrap_or_default();
-    let labels = config.labels.unwrap_or_default();
+    let name = found.name;
+    let labels = found.labels;
     Ok(Some(Parked {
         service: service.to_owned(),
         container: container.to_owned(),
-        image: config.image.unwrap_or_default(),
+        image: found.image,
         aside: name.ends_with(PARKED),
         name: name.strip_suffix(PARKED).map_or(name.clone(), str::to_owned),
         settings: labels.get(label::SERVICE).and_then(|text| serde_json::from_str(text).ok()),
@@ -60,8 +60,8 @@ pub async fn park(client: &Client, parked: &Parked) -> Result<()> {
 
 /// Removes the container that runs under the parked one's name, if there is another.
 pub async fn remove_successor(client: &Client, parked: &Parked) -> Result<()> {
-    match inspect(client, &parked.name).await?.and_then(|found| found.id) {
-        Some(id) if id != parked.container => remove::remove(client, &id).await,
+    match inspect(client, &parked.name).await? {
+        Some(found) if found.id != parked.container => remove::remove(client, &found.id).await,
         _ => Ok(()),
     }
 }
@@ -80,31 +80,22 @@ pub async fn restore(client: &Client, file: &File, parked: &Parked) -> Result<()
 
 /// Starts a container that does not run, under the restart policy `restart`. One that is paused goes on.
 pub async fn wake(client: &Client, container: &str, restart: Option<&str>) -> Result<()> {
-    let cannot = || failed("it cannot be started");
-    let found = client.docker.inspect_container(container, None::<InspectContainerOptions>).await.map_err(cannot())?;
+    let paused = inspect(client, container).await?.is_some_and(|found| found.paused);
     // An interrupted run may have left it without one.
     set_policy(client, container, restart).await?;
-    if found.state.and_then(|state| state.paused) == Some(true) {
+    if paused {
         return client.docker.unpause_container(container).await.map_err(failed("it cannot be unpaused"));
     }
-    client.docker.start_container(container, None::<StartContainerOptions>).await.map_err(cannot())
-}
-
-async fn inspect(client: &Client, container: &str) -> Result<Option<ContainerInspectResponse>> {
-    match client.docker.inspect_container(container, None::<InspectContainerOptions>).await {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if status_of(&error) == Some(404) => Ok(None),
-        Err(error) => Err(failed(format!("the container `{container}` cannot be inspected"))(error)),
-    }
-}
-
-fn name_of(found: &ContainerInspectResponse) -> String {
-    found.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned()
+    client
+        .docker
+        .start_container(container, None::<StartContainerOptions>)
+        .await
+        .map_err(failed("it cannot be started"))
 }
 
 /// The daemon refuses the name that a container has already.
 async fn rename(client: &Client, container: &str, name: &str) -> Result<()> {
-    if inspect(client, container).await?.is_some_and(|found| name_of(&found) == name) {
+    if inspect(client, container).await?.is_some_and(|found| found.name == name) {
         return Ok(());
     }
     let options = RenameContainerOptions { name: name.to_owned() };

@@ -2,39 +2,28 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bollard::container::LogOutput;
-use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::ExecConfig;
-use futures_util::StreamExt;
-
 use super::connect::Client;
+use super::exec::exec;
 
 /// Connections that the container has opened itself, by where they lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outgoing {
     pub connected: Vec<(IpAddr, u16)>,
-    /// Asked for, and not taken yet.
+    /// Requested and not accepted yet.
     pub connecting: Vec<(IpAddr, u16)>,
 }
 
 /// `None` when the container does not run or has no `cat`.
 pub async fn outgoing(client: &Client, container: &str) -> Option<Outgoing> {
-    let command = ["cat", "/proc/net/tcp", "/proc/net/tcp6"].map(str::to_owned).to_vec();
-    let config = ExecConfig { cmd: Some(command), attach_stdout: Some(true), ..Default::default() };
-    let exec = client.docker.create_exec(container, config).await.ok()?;
-    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.ok()?;
-    let StartExecResults::Attached { mut output, .. } = started else { return None };
-    let mut text = String::new();
-    while let Some(Ok(chunk)) = output.next().await {
-        if let LogOutput::StdOut { message } = chunk {
-            text.push_str(&String::from_utf8_lossy(&message));
-        }
-    }
-    text.contains("local_address").then(|| read(&text))
+    // Without IPv6 there is no second table; `cat` complains of it and prints the first.
+    let command = ["cat", "/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = exec(client, container, &command, b"", |_| false).await.ok()?.stdout;
+    let tables = String::from_utf8_lossy(&tables);
+    tables.contains("local_address").then(|| parse_tables(&tables))
 }
 
 /// <https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html>
-fn read(text: &str) -> Outgoing {
+fn parse_tables(text: &str) -> Outgoing {
     const ESTABLISHED: &str = "01";
     const SYN_SENT: &str = "02";
     const LISTEN: &str = "0A";
@@ -47,11 +36,11 @@ fn read(text: &str) -> Outgoing {
         })
         .collect();
     let listening: Vec<u16> = rows.iter().filter(|row| row.2 == LISTEN).map(|row| row.0).collect();
-    let of = |state: &str| {
+    let opened_here = |state: &str| {
         let own = rows.iter().filter(|row| row.2 == state && !listening.contains(&row.0) && !row.1.0.is_loopback());
         own.map(|row| row.1).collect()
     };
-    Outgoing { connected: of(ESTABLISHED), connecting: of(SYN_SENT) }
+    Outgoing { connected: opened_here(ESTABLISHED), connecting: opened_here(SYN_SENT) }
 }
 
 /// `020015AC:2385`: words in the byte order of the machine, which is little-endian wherever Docker is common.
@@ -77,8 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_that_were_opened_here_are_told_from_those_that_came_in() {
-        let found = read(
+    fn connections_that_were_opened_here_are_told_from_incoming_ones() {
+        let found = parse_tables(
             "  sl  local_address rem_address   st
    0: 0B00007F:93AF 00000000:0000 0A
    1: 020015AC:A654 010015AC:4669 01

@@ -1,10 +1,10 @@
 //! How the services of a stack are.
 
-use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
-use futures_util::future::join_all;
+use bollard::query_parameters::ListContainersOptions;
 use serde::Serialize;
 
 use super::connect::Client;
+use super::inspect::{Inspection, inspect_all};
 use crate::compose::Service;
 use crate::error::Result;
 use crate::plan::Observed;
@@ -31,20 +31,12 @@ pub struct ServiceStatus {
 /// Services in the order of their names; parked containers are not shown.
 pub async fn status(client: &Client, observed: &Observed) -> Result<Vec<ServiceStatus>> {
     let containers: Vec<&Container> = observed.containers.iter().filter(|container| !container.parked).collect();
-    let inspected =
-        join_all(containers.iter().map(|c| client.docker.inspect_container(&c.id, None::<InspectContainerOptions>)))
-            .await;
-    let mut statuses: Vec<ServiceStatus> = containers
-        .into_iter()
-        .zip(inspected)
-        .map(|(container, found)| {
-            let found = found.ok();
-            let restarts = found.as_ref().and_then(|found| found.restart_count).unwrap_or(0);
-            let started_at =
-                found.and_then(|found| found.state?.started_at).filter(|_| container.state == State::Running);
-            one(&client.engine, container, restarts, started_at)
-        })
-        .collect();
+    let ids: Vec<&str> = containers.iter().map(|container| container.id.as_str()).collect();
+    let inspections = inspect_all(client, &ids).await;
+    let mut statuses = Vec::new();
+    for container in containers {
+        statuses.push(service_status(&client.engine, container, inspections.get(&container.id)));
+    }
     statuses.sort_by(|a, b| a.service.cmp(&b.service));
     Ok(statuses)
 }
@@ -54,7 +46,9 @@ pub async fn running(client: &Client) -> Option<usize> {
     Some(client.docker.list_containers(None::<ListContainersOptions>).await.ok()?.len())
 }
 
-fn one(engine: &Engine, container: &Container, restarts: i64, started_at: Option<String>) -> ServiceStatus {
+fn service_status(engine: &Engine, container: &Container, inspection: Option<&Inspection>) -> ServiceStatus {
+    let restarts = inspection.map_or(0, |found| found.restarts);
+    let started_at = inspection.map(|found| found.started_at.clone()).filter(|_| container.state == State::Running);
     let service: Service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
     let extension = service.extension.unwrap_or_default();
     let title = if extension.title.is_empty() { container.service.clone() } else { extension.title };

@@ -11,7 +11,7 @@ use crate::clients::exposition::Exposition;
 use crate::clients::prometheus::Prometheus;
 use crate::compose::Service;
 use crate::deployed::stack::Stack;
-use crate::docker::{self, Client, Details, Host, Request};
+use crate::docker::{self, Client, Host, Inspection, Request};
 use crate::plan::Observed;
 use crate::plan::observed::{Engine, State};
 use crate::promql::quoted;
@@ -53,7 +53,7 @@ pub struct Deployed {
     pub image_id: String,
     /// The id that the image's tag names on the host now.
     pub tag_now: Option<String>,
-    pub details: Details,
+    pub details: Inspection,
 }
 
 /// A clock beside ours, both in seconds since 1970.
@@ -156,7 +156,7 @@ async fn deployed(client: &Client, stack: Option<&Stack>) -> Vec<Deployed> {
     let ids: Vec<&str> = stack.services.values().map(|deployed| deployed.container.id.as_str()).collect();
     // Where the tag went on to another image, Docker lists the container by its image's id.
     let images: Vec<&str> = stack.services.values().map(|deployed| deployed.service.image.as_str()).collect();
-    let (details, tags) = tokio::join!(docker::details(client, &ids), docker::image_ids(client, &images));
+    let (details, tags) = tokio::join!(docker::inspect_all(client, &ids), docker::image_ids(client, &images));
     let one = |(name, deployed): (&String, &crate::deployed::stack::Deployed)| Deployed {
         name: name.clone(),
         container: deployed.container.name.clone(),
@@ -181,8 +181,8 @@ async fn file(stack: &Stack, service: &str, path: &str) -> Asked<Value> {
 /// What a service says of itself.
 async fn metrics(stack: &Stack, service: &str) -> Asked<Exposition> {
     let endpoint = stack.endpoint(service).await.ok_or("it cannot be asked from here")?;
-    let answer = endpoint.ask(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
-    if answer.is_good() {
+    let answer = endpoint.send(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
+    if answer.is_success() {
         Ok(Exposition::read(&answer.body))
     } else {
         Err(format!("`/metrics` answers {}", answer.status))

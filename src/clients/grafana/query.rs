@@ -135,7 +135,7 @@ impl Grafana<'_> {
         let queries: Vec<Value> = asked.iter().enumerate().map(|(index, one)| one.as_json(&name(index))).collect();
         let body = json!({"queries": queries, "from": moment(from), "to": moment(to)}).to_string();
         let request = self.with_login(Request::post("/api/ds/query", "application/json", body));
-        let answer = self.endpoint.ask_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
+        let answer = self.endpoint.send_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
         #[derive(Deserialize)]
         struct Body {
             results: BTreeMap<String, Ran>,

@@ -1,97 +1,60 @@
 //! A connection into the stack's network through `nc` in one of its containers.
 //!
-//! It works on any host that the daemon's API reaches, shows every status and body, and leaves nothing of the question on
-//! a command line. The question is HTTP/1.0, so that the answer comes whole and ends with the connection.
+//! It works on any host that the daemon's API reaches, shows every status and body, and leaves nothing of the request on
+//! a command line. The request is HTTP/1.0, so that the response comes whole and ends with the connection.
 
 use std::time::Duration;
 
-use bollard::container::LogOutput;
-use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::ExecConfig;
-use futures_util::StreamExt;
-use tokio::io::AsyncWriteExt;
+use super::{Client, Request, Response, TransportError};
+use crate::docker::exec::{ExecError, Output, exec};
 
-use super::{Answer, Client, Request, TOO_LONG, TransportError};
-use crate::docker::said;
-
-/// No answer that we ask for is larger, in bytes.
+/// No response that we ask for is larger, in bytes.
 const LARGEST: usize = 64_000_000;
-/// A head that is longer is none.
+/// Bytes in which the head of a response must end.
 const HEAD: usize = 65_536;
 
 /// Where the tunnel leads, as the helper's network names it.
-pub(super) struct To<'a> {
+pub(super) struct Target<'a> {
     pub host: &'a str,
     pub port: u16,
 }
 
-pub(super) async fn ask(
+pub(super) async fn send(
     client: &Client,
     helper: &str,
-    to: &To<'_>,
+    target: &Target<'_>,
     request: &Request,
-    patience: Duration,
-) -> Result<Answer, TransportError> {
+    timeout: Duration,
+) -> Result<Response, TransportError> {
     if !is_one_line(request) {
-        return Err(TransportError::NoAnswer("the question cannot be written as one line of HTTP".into()));
+        return Err(TransportError::NoAnswer("the request has control characters in its path or headers".into()));
     }
-    let asked = exchange(client, helper, to, request, patience);
-    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(TransportError::NoAnswer(TOO_LONG.into())))
+    // `nc` would wait for a silent server long after we have gone.
+    let seconds = (timeout.as_secs() + 1).to_string();
+    let command = ["timeout", &seconds, "nc", target.host, &target.port.to_string()];
+    let written = written(target, request);
+    let running = exec(client, helper, &command, &written, |answer| answer.len() > LARGEST || is_whole(answer));
+    let output = tokio::time::timeout(timeout, running).await.map_err(|_| TransportError::timed_out())?;
+    let output = output.map_err(|error| match error {
+        ExecError::NoSuchProgram => TransportError::Unreachable,
+        ExecError::Daemon(message) => TransportError::NoAnswer(message),
+    })?;
+    if output.stdout.len() > LARGEST {
+        return Err(TransportError::NoAnswer(format!("it answers with more than {} MB", LARGEST / 1_000_000)));
+    }
+    parsed(&output.stdout).ok_or_else(|| TransportError::NoAnswer(why_no_response(&output)))
 }
 
-/// A break of line in a path or header would begin another question, with our login behind it.
+/// A line break in a path or header would begin another request, with our login behind it.
 fn is_one_line(request: &Request) -> bool {
     let plain = |text: &str| !text.chars().any(char::is_control);
     let path = plain(&request.path) && !request.path.contains(' ');
     path && request.headers.iter().all(|(name, value)| plain(name) && plain(value))
 }
 
-async fn exchange(
-    client: &Client,
-    helper: &str,
-    to: &To<'_>,
-    request: &Request,
-    patience: Duration,
-) -> Result<Answer, TransportError> {
-    let silent = |error: bollard::errors::Error| TransportError::NoAnswer(said(&error));
-    // `nc` would wait for a silent server long after we have gone.
-    let seconds = (patience.as_secs() + 1).to_string();
-    let command = ["timeout", &seconds, "nc", to.host, &to.port.to_string()].map(str::to_owned).to_vec();
-    let config = ExecConfig {
-        cmd: Some(command),
-        attach_stdin: Some(true),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        ..Default::default()
-    };
-    let exec = client.docker.create_exec(helper, config).await.map_err(silent)?;
-    let started = client.docker.start_exec(&exec.id, None::<StartExecOptions>).await.map_err(silent)?;
-    let StartExecResults::Attached { mut output, mut input } = started else { return Err(TransportError::NoWay) };
-    let (mut answer, mut complaint) = (Vec::new(), String::new());
-    // A closed pipe shows in what `nc` complains of.
-    if input.write_all(&written(to, request)).await.is_ok() {
-        drop(input.flush().await);
-    }
-    while let Some(Ok(chunk)) = output.next().await {
-        match chunk {
-            LogOutput::StdErr { message } => complaint.push_str(&String::from_utf8_lossy(&message)),
-            other => answer.extend_from_slice(&other.into_bytes()),
-        }
-        if answer.len() > LARGEST {
-            return Err(TransportError::NoAnswer(format!("it answers with more than {} MB", LARGEST / 1_000_000)));
-        }
-        if is_whole(&answer) {
-            break;
-        }
-    }
-    match parsed(&answer) {
-        Some(answer) => Ok(answer),
-        None => Err(silence(client, &exec.id, &answer, &complaint).await),
-    }
-}
-
-fn written(to: &To<'_>, request: &Request) -> Vec<u8> {
-    let mut text = format!("{} {} HTTP/1.0\r\nHost: {}:{}\r\n", request.method.name(), request.path, to.host, to.port);
+fn written(target: &Target<'_>, request: &Request) -> Vec<u8> {
+    let mut text =
+        format!("{} {} HTTP/1.0\r\nHost: {}:{}\r\n", request.method.name(), request.path, target.host, target.port);
     for (name, value) in &request.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -104,13 +67,13 @@ fn written(to: &To<'_>, request: &Request) -> Vec<u8> {
     bytes
 }
 
-/// Head and rest of an answer.
+/// Head and body of a response.
 fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
     let end = answer[..answer.len().min(HEAD)].windows(4).position(|window| window == b"\r\n\r\n")?;
     Some((std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]))
 }
 
-/// Is all there that the head promises? Without a length, the end of the connection says it.
+/// Is the response complete? Without a length in its head, only the end of the connection can say so.
 fn is_whole(answer: &[u8]) -> bool {
     let Some((head, body)) = split(answer) else { return false };
     let length = head.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
@@ -119,37 +82,29 @@ fn is_whole(answer: &[u8]) -> bool {
     length.is_some_and(|length| body.len() >= length)
 }
 
-fn parsed(answer: &[u8]) -> Option<Answer> {
+fn parsed(answer: &[u8]) -> Option<Response> {
     let (head, body) = split(answer)?;
     let status = head.strip_prefix("HTTP/")?.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, body: String::from_utf8_lossy(body).into_owned() })
+    Some(Response { status, body: String::from_utf8_lossy(body).into_owned() })
 }
 
-/// Why no answer came, in the words that other clients use.
-async fn silence(client: &Client, exec: &str, answer: &[u8], complaint: &str) -> TransportError {
-    let code = client.docker.inspect_exec(exec).await.ok().and_then(|exec| exec.exit_code);
-    let text = format!("{complaint}{}", String::from_utf8_lossy(answer));
-    let lower = text.to_lowercase();
-    // The runtime says 126 or 127 when there is no such program, or none that can be run.
-    if matches!(code, Some(126 | 127))
-        || lower.contains("executable file not found")
-        || lower.contains("applet not found")
-    {
-        return TransportError::NoWay;
-    }
-    TransportError::NoAnswer(if lower.contains("bad address") || lower.contains("resol") {
+/// Why no response came, in the words that other clients use.
+fn why_no_response(output: &Output) -> String {
+    let complaint = output.stderr.trim();
+    let printed = format!("{complaint}{}", String::from_utf8_lossy(&output.stdout)).to_lowercase();
+    if printed.contains("bad address") || printed.contains("resol") {
         "no such host".into()
-    } else if lower.contains("refused") {
+    } else if printed.contains("refused") {
         "connection refused".into()
-    } else if lower.contains("unreachable") {
+    } else if printed.contains("unreachable") {
         "no route to host".into()
-    } else if !answer.is_empty() {
+    } else if !output.stdout.is_empty() {
         "it does not answer in HTTP".into()
-    } else if complaint.trim().is_empty() {
+    } else if complaint.is_empty() {
         "it closed the connection without an answer".into()
     } else {
-        complaint.trim().to_owned()
-    })
+        complaint.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -157,28 +112,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_with_status_and_body_and_nonsense_is_none() {
+    fn a_response_is_read_with_status_and_body_and_nonsense_is_none() {
         let text = b"HTTP/1.0 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno";
         assert!(is_whole(text));
         assert!(!is_whole(&text[..text.len() - 1]));
-        assert_eq!(parsed(text), Some(Answer { status: 401, body: "no".into() }));
+        assert_eq!(parsed(text), Some(Response { status: 401, body: "no".into() }));
         assert_eq!(parsed(b"-ERR unknown command 'GET'\r\n"), None);
     }
 
     #[test]
-    fn a_question_that_would_begin_another_is_refused() {
+    fn a_request_that_would_begin_another_is_refused() {
         assert!(is_one_line(&Request::get("/api/v1/query?query=up")));
         assert!(!is_one_line(&Request::get("/a HTTP/1.0\r\n\r\nDELETE /b")));
         assert!(!is_one_line(&Request::get("/a").header("X", "1\r\nY: 2")));
     }
 
     #[test]
-    fn a_question_is_written_with_its_length_and_without_more() {
+    fn a_request_is_written_with_its_length_and_without_more() {
         let request = Request::post("/x", "text/plain", "abc");
-        let text = String::from_utf8(written(&To { host: "grafana", port: 3000 }, &request)).expect("text");
+        let text = String::from_utf8(written(&Target { host: "grafana", port: 3000 }, &request)).expect("text");
         assert_eq!(
             text,
             "POST /x HTTP/1.0\r\nHost: grafana:3000\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
         );
+    }
+
+    #[test]
+    fn what_nc_complains_of_is_said_in_the_usual_words() {
+        let why = |stderr: &str, stdout: &str| {
+            let output = Output { stdout: stdout.into(), stderr: stderr.into(), exit_code: Some(1) };
+            why_no_response(&output)
+        };
+        assert_eq!(why("nc: bad address 'x'", ""), "no such host");
+        assert_eq!(why("nc: x (172.18.0.2:1): Connection refused", ""), "connection refused");
+        assert_eq!(why("nc: x: Host is unreachable", ""), "no route to host");
+        assert_eq!(why("", "-ERR unknown command"), "it does not answer in HTTP");
+        assert_eq!(why("", ""), "it closed the connection without an answer");
+        assert_eq!(why("nc: timed out\n", ""), "nc: timed out");
     }
 }

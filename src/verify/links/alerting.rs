@@ -101,8 +101,8 @@ async fn watchdog(stack: &Stack, groups: &[Group]) -> (Finding, Option<String>) 
 async fn youngest(stack: &Stack, rule: &Rule) -> Option<f64> {
     let (_, deployed) = stack.of("alertmanager")?;
     let ahead = delivery::clock_ahead(stack).await;
-    let vitals = docker::vitals(&stack.client, &deployed.container.id).await;
-    let started = vitals.and_then(|vitals| time::age(&vitals.started_at));
+    let inspection = docker::inspect(&stack.client, &deployed.container.id).await.ok().flatten();
+    let started = inspection.and_then(|found| time::age(&found.started_at));
     let firing = rule.alerts.first().and_then(|alert| time::age(alert.active_at.as_deref()?));
     [started, firing].into_iter().flatten().map(|age| age + ahead).min_by(f64::total_cmp)
 }

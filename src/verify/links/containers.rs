@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use crate::compose::{self, values};
 use crate::deployed::stack::{Deployed, Stack};
-use crate::docker::{self, Vitals};
-use crate::plan::observed::label;
+use crate::docker::{self, Inspection};
+use crate::plan::observed::{Health, label};
 use crate::render::hash_files;
 use crate::time;
 use crate::verify::report::{Checked, Finding, Link};
@@ -46,15 +46,15 @@ fn missing(stack: &Stack, snapshot: &Snapshot<'_>) -> Vec<Finding> {
 
 async fn service(stack: &Stack, snapshot: &Snapshot<'_>, name: &str, deployed: &Deployed) -> Vec<Finding> {
     let container = &deployed.container;
-    let Some(vitals) = docker::vitals(&stack.client, &container.id).await else {
+    let Ok(Some(found)) = docker::inspect(&stack.client, &container.id).await else {
         return vec![Finding::broken(id(name), name, "was removed a moment ago").fix("watchpost up")];
     };
-    if let Some(finding) = not_running(stack, name, deployed, &vitals).await {
+    if let Some(finding) = not_running(stack, name, deployed, &found).await {
         return vec![finding];
     }
     let files = files(stack, name, deployed).await;
     let mut findings: Vec<Finding> =
-        [files, settings(stack, name, deployed, &vitals), restarts(name, &vitals)].into_iter().flatten().collect();
+        [files, settings(stack, name, deployed, &found), restarts(name, &found)].into_iter().flatten().collect();
     findings.extend(pending(snapshot, name, deployed));
     if findings.iter().all(|finding| !finding.is_broken()) {
         findings.insert(0, Finding::ok(id(name), name));
@@ -62,27 +62,27 @@ async fn service(stack: &Stack, snapshot: &Snapshot<'_>, name: &str, deployed: &
     findings
 }
 
-async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding> {
+async fn not_running(stack: &Stack, name: &str, deployed: &Deployed, found: &Inspection) -> Option<Finding> {
     let broken = |what: String| Finding::broken(id(name), name, what);
-    let finding = if vitals.paused {
+    let finding = if found.paused {
         broken("is paused".into()).fix(format!("{} unpause {}", stack.docker(), deployed.container.name))
-    } else if vitals.restarting {
-        broken(format!("keeps restarting, {} times by now", vitals.restarts))
-    } else if !vitals.running {
-        broken(format!("has stopped, exit status {}", vitals.exit_code))
-    } else if vitals.health == "unhealthy" {
-        let said = vitals.health_said.lines().next_back().unwrap_or_default();
+    } else if found.restarting {
+        broken(format!("keeps restarting, {} times by now", found.restarts))
+    } else if !found.running {
+        broken(format!("has stopped, exit status {}", found.exit_code))
+    } else if found.health == Health::Unhealthy {
+        let said = found.health_output.lines().next_back().unwrap_or_default();
         let finding = broken("is unhealthy".into());
         if said.is_empty() { finding } else { finding.why(format!("its healthcheck says: {said}")) }
     } else {
         return None;
     };
-    let finding = if vitals.out_of_memory {
-        finding.why("the kernel ended it at its memory limit").fix(more_memory(name, vitals.memory_limit))
+    let finding = if found.out_of_memory {
+        finding.why("the kernel ended it at its memory limit").fix(more_memory(name, found.memory_limit))
     } else {
         // A log that speaks of an error tells more than the exit status, unless it was stopped by hand.
-        let asked_to = matches!(vitals.exit_code, 0 | 137 | 143) && !vitals.restarting;
-        match docker::telling(&stack.log(name).await) {
+        let asked_to = matches!(found.exit_code, 0 | 137 | 143) && !found.restarting;
+        match docker::error_or_last_line(&stack.log(name).await) {
             Some(line) if !asked_to => finding.why(format!("its log says: {line}")),
             _ => finding,
         }
@@ -95,7 +95,7 @@ pub async fn memory(stack: &Stack) -> Vec<Finding> {
     let running = stack.services.iter().filter(|(_, deployed)| deployed.is_running());
     let each = running.map(async |(name, deployed)| {
         let limit = deployed.service.mem_limit.as_deref().and_then(values::bytes).filter(|limit| *limit > 0)?;
-        near_limit(name, docker::memory(&stack.client, &deployed.container.id).await?, limit)
+        near_limit(name, docker::memory_in_use(&stack.client, &deployed.container.id).await?, limit)
     });
     join_all(each).await.into_iter().flatten().collect()
 }
@@ -130,17 +130,17 @@ async fn files(stack: &Stack, name: &str, deployed: &Deployed) -> Option<Finding
 }
 
 /// Settings that somebody changed behind the label's back.
-fn settings(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> Option<Finding> {
+fn settings(stack: &Stack, name: &str, deployed: &Deployed, found: &Inspection) -> Option<Finding> {
     let service = &deployed.service;
     let limit = service.mem_limit.as_deref().and_then(values::bytes);
     let mut changed = Vec::new();
-    if limit.is_some_and(|limit| limit != vitals.memory_limit) {
-        changed.push(format!("memory limit {} bytes", vitals.memory_limit));
+    if limit.is_some_and(|limit| limit != found.memory_limit) {
+        changed.push(format!("memory limit {} bytes", found.memory_limit));
     }
-    if !service.image.is_empty() && service.image != vitals.image {
-        changed.push(format!("image {}", vitals.image));
+    if !service.image.is_empty() && service.image != found.image {
+        changed.push(format!("image {}", found.image));
     }
-    if service.command.as_ref().is_some_and(|command| *command != vitals.command) {
+    if service.command.as_ref().is_some_and(|command| *command != found.command) {
         changed.push("another command".into());
     }
     (!changed.is_empty()).then(|| {
@@ -150,22 +150,22 @@ fn settings(stack: &Stack, name: &str, deployed: &Deployed, vitals: &Vitals) -> 
     })
 }
 
-fn restarts(name: &str, vitals: &Vitals) -> Option<Finding> {
-    if vitals.restarts == 0 {
+fn restarts(name: &str, found: &Inspection) -> Option<Finding> {
+    if found.restarts == 0 {
         return None;
     }
     let id = format!("restarts:{name}");
-    let what = format!("has restarted {} times since it was deployed", vitals.restarts);
-    let lately = time::age(&vitals.started_at).is_some_and(|age| age < LATELY);
+    let what = format!("has restarted {} times since it was deployed", found.restarts);
+    let lately = time::age(&found.started_at).is_some_and(|age| age < LATELY);
     if !lately {
         return Some(Finding::note(id, name, what));
     }
     let finding = Finding::broken(id, name, what);
-    Some(if vitals.out_of_memory {
-        finding.why("the kernel ended it at its memory limit").fix(more_memory(name, vitals.memory_limit))
+    Some(if found.out_of_memory {
+        finding.why("the kernel ended it at its memory limit").fix(more_memory(name, found.memory_limit))
     } else {
         finding
-            .why(format!("it ended with exit status {}", vitals.exit_code))
+            .why(format!("it ended with exit status {}", found.exit_code))
             .fix(format!("watchpost logs {name} shows why; `docker restart` clears the count"))
     })
 }
@@ -222,17 +222,17 @@ mod tests {
 
     #[test]
     fn a_restart_is_broken_while_it_is_recent_and_known_for_ever() {
-        let restarted = |seconds_ago: f64| Vitals {
+        let restarted = |seconds_ago: f64| Inspection {
             restarts: 3,
             exit_code: 7,
             started_at: time::text(time::now() - seconds_ago),
-            ..Vitals::default()
+            ..Inspection::default()
         };
-        assert_eq!(restarts("x", &Vitals::default()), None);
+        assert_eq!(restarts("x", &Inspection::default()), None);
         let now = restarts("x", &restarted(60.0)).expect("broken");
         assert_eq!((now.verdict, now.why[0].as_str()), (Verdict::Broken, "it ended with exit status 7"));
         assert_eq!(restarts("x", &restarted(86_400.0)).map(|found| found.verdict), Some(Verdict::Note));
-        let killed = Vitals { out_of_memory: true, memory_limit: 64 << 20, ..restarted(60.0) };
+        let killed = Inspection { out_of_memory: true, memory_limit: 64 << 20, ..restarted(60.0) };
         assert!(restarts("x", &killed).expect("a finding").fix_text().contains("x.memory=96m"));
     }
 

@@ -138,7 +138,7 @@ async fn follow(
     let container = stack.of("alertmanager").map(|(_, deployed)| deployed.container.id.clone()).ok_or_else(gone)?;
     let ahead = clock_ahead(stack).await;
     // Listened to before anything is sent, so that no line is missed.
-    let mut log = docker::coming(&stack.client, &container);
+    let mut log = docker::follow(&stack.client, &container);
     let metrics = alertmanager.metrics().await?;
     tracks.iter_mut().for_each(|track| track.begin(&metrics));
     let wait = tracks.iter().map(|track| track.wait).fold(0.0, f64::max);

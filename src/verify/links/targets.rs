@@ -106,7 +106,7 @@ async fn silent_exporter(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target
     let (service, deployed) = stack.services.get_key_value(host_and_port(&target.scrape_url).0)?;
     let manifest = &snapshot.catalog.components.get(deployed.component())?.manifest;
     manifest.scrape.as_ref()?.up.as_ref()?;
-    docker::telling_of_error(&stack.log(service).await)?;
+    docker::error_line(&stack.log(service).await)?;
     Some(subject(stack, snapshot, target.label("job"), service).await)
 }
 
@@ -118,7 +118,8 @@ async fn failing(stack: &Stack, snapshot: &Snapshot<'_>, target: &Target) -> Fin
         finding = finding.why(own);
     }
     if cause.kind == Cause::Refused
-        && let [port, ..] = docker::exposed_ports(&stack.client, host).await.as_slice()
+        && let Ok(Some(found)) = docker::inspect(&stack.client, host).await
+        && let [port, ..] = found.exposed_ports.as_slice()
     {
         finding = finding.why(format!("the container `{host}` listens on {port}"));
     }
@@ -134,13 +135,13 @@ async fn own_probe(stack: &Stack, target: &Target) -> Option<String> {
     let rest = target.scrape_url.split_once("://")?.1;
     let path = rest.find('/').map_or("/", |at| &rest[at..]);
     let helper = stack.helpers().into_iter().next()?;
-    Some(match reach::ask_from(&stack.client, &helper, host, port, path).await {
+    Some(match reach::get_from(&stack.client, &helper, host, port, path).await {
         Ok(answer) => {
             let first = answer.body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
             let first: String = redact::shown(first, &[]).chars().take(60).collect();
             format!("asked from inside the network: {} {first}", answer.status).trim_end().to_owned()
         }
-        Err(reach::TransportError::NoWay) => return None,
+        Err(reach::TransportError::Unreachable) => return None,
         Err(silence) => format!("asked from inside the network: {silence}"),
     })
 }
@@ -182,7 +183,7 @@ async fn configuration(stack: &Stack) -> Option<Finding> {
     let finding = Finding::broken("configuration:prometheus", name, "refused its last configuration")
         .why("it goes on with the one before")
         .fix(format!("correct what its log names, then {} restart {}", stack.docker(), deployed.container.name));
-    Some(match docker::telling_of_error(&stack.log(name).await) {
+    Some(match docker::error_line(&stack.log(name).await) {
         Some(line) => finding.why(line),
         None => finding,
     })
@@ -228,7 +229,7 @@ async fn subject(stack: &Stack, snapshot: &Snapshot<'_>, job: &str, instance: &s
     let Some(deployed) = stack.services.get(instance) else {
         return finding("the exporter does not reach what it watches".into());
     };
-    let Some(line) = docker::telling(&stack.log(instance).await) else {
+    let Some(line) = docker::error_or_last_line(&stack.log(instance).await) else {
         return finding("the exporter does not reach what it watches, and does not say why".into());
     };
     let lower = line.to_lowercase();

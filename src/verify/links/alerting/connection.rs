@@ -50,14 +50,14 @@ async fn one(stack: &Stack, prometheus: &Deployed, target: &str, active: &[Strin
     }
     let (host, port) = target.rsplit_once(':').unwrap_or((target, "9093"));
     let asked =
-        reach::ask_from(&stack.client, &prometheus.container.id, host, port.parse().unwrap_or(9093), "/-/ready");
+        reach::get_from(&stack.client, &prometheus.container.id, host, port.parse().unwrap_or(9093), "/-/ready");
     match asked.await {
-        Ok(answer) if answer.is_good() => Finding::ok(id, target),
+        Ok(answer) if answer.is_success() => Finding::ok(id, target),
         Ok(answer) => {
             let finding = Finding::broken(id, target, format!("answers {} to Prometheus", answer.status));
             finding.fix(format!("watchpost logs {host}"))
         }
-        Err(TransportError::NoWay) => {
+        Err(TransportError::Unreachable) => {
             Finding::not_checked(id, target, "Prometheus's container has nothing to ask with")
         }
         Err(TransportError::NoAnswer(why)) => unreached(stack, prometheus, id, target, host, &why),

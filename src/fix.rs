@@ -264,6 +264,11 @@ impl Serialize for Fix {
 
 /// A word as a POSIX shell takes it.
 pub fn quoted(word: &str) -> String {
+    // `--set key=value` reads best without quotes, which `shlex` puts around every `=`.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
     // A NUL, which no shell can pass on, is left out.
     shlex::try_quote(&word.replace('\0', "")).map(std::borrow::Cow::into_owned).unwrap_or_default()
 }
@@ -303,6 +308,7 @@ mod tests {
         let fix = Fix::docker(["rm", "-f", "x"]).then(Fix::up());
         assert_eq!(fix.to_string(), "docker rm -f x && watchpost up");
         assert_eq!(Fix::watchpost(["logs", "x"]).note("shows why").to_string(), "watchpost logs x (shows why)");
+        assert_eq!(Fix::set("x.memory", "96m").to_string(), "watchpost up --set x.memory=96m");
         assert_eq!(Fix::set("x.memory", "96 m").to_string(), "watchpost up --set 'x.memory=96 m'");
     }
 

@@ -1,10 +1,13 @@
-//! The end-to-end proof of a deployed stack: containers, targets, rules, alerting, delivery, dashboards.
+//! Verifies a deployed stack link by link: containers, targets, rules, alerting, delivery, dashboards.
 //!
-//! It changes nothing on the host, but for the test alerts that `Options::deliver` asks for.
+//! Every link looks first (I/O, into a snapshot), then judges (pure, into findings). Verifying changes nothing on the
+//! host, except that `Options::deliver` sends test alerts.
 
 pub mod absence;
+pub mod clock;
 mod known_metrics;
 pub mod links;
+pub mod memory;
 pub mod report;
 mod series;
 mod settle;
@@ -28,11 +31,11 @@ pub struct Options {
     pub links: Vec<Link>,
     /// Send a test alert to each receiver.
     pub deliver: bool,
-    /// At most this long for first scrapes and evaluations.
+    /// The longest wait for first scrapes and evaluations.
     pub patience: Duration,
 }
 
-/// Looks at every link that is asked for; one that rests on a broken one says so.
+/// Checks the links of the options; what follows from a broken finding names it.
 pub async fn prove(
     stack: &Stack,
     catalog: &Catalog,
@@ -64,20 +67,15 @@ async fn when(wanted: bool, sink: Sink<'_>, check: impl Future<Output = Checked>
         return None;
     }
     let checked = check.await;
-    tell(&checked, sink);
+    sink(Event::LinkChecked { link: checked.link.name().into(), broken: checked.broken().count() });
     Some(checked)
-}
-
-fn tell(checked: &Checked, sink: Sink<'_>) {
-    let broken = checked.broken().count();
-    sink(Event::LinkChecked { link: checked.link.name().into(), broken });
 }
 
 async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
     if options.deliver {
         return delivery::check(stack, sink).await;
     }
-    if stack.of("alertmanager").is_none() {
+    if stack.first_of("alertmanager").is_none() {
         return Checked::not_checked(Link::Delivery, "this stack has no Alertmanager", None);
     }
     let how = Fix::watchpost(["alerts", "test"]).or(Fix::watchpost(["verify", "--deliver"]));

@@ -1,6 +1,7 @@
-//! A deployed stack as proof looks at it: what was deployed, and the ways to ask it.
+//! A deployed stack: what was deployed, and the ways to ask it.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 use tokio::sync::OnceCell;
 
@@ -16,24 +17,19 @@ use crate::clients::grafana::Grafana;
 use crate::clients::prometheus::Prometheus;
 use crate::deployed::redact;
 
-/// Images of these components bring `nc`, which a tunnel takes; in the order in which they are tried.
+/// Images of these components contain `nc`, which a tunnel needs; in the order in which they are tried.
 const HELPERS: [&str; 4] = ["prometheus", "alertmanager", "blackbox-exporter", "node-exporter"];
 
-pub struct Stack {
-    pub client: Client,
-    pub name: String,
-    /// By service, without parked containers.
-    pub services: BTreeMap<String, Deployed>,
-    http: reqwest::Client,
-}
+/// The services of a stack as they were deployed, by name; plain data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Services(BTreeMap<String, Deployed>);
 
-/// One service that is there.
+/// One deployed service.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Deployed {
     pub container: Container,
     /// As it was deployed, from the container's label.
     pub service: Service,
-    endpoint: OnceCell<Option<ServiceEndpoint>>,
-    files: OnceCell<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Deployed {
@@ -46,59 +42,101 @@ impl Deployed {
     }
 }
 
+impl Services {
+    /// Without parked containers.
+    fn read(observed: &Observed) -> Self {
+        let mut services = BTreeMap::new();
+        for container in observed.containers.iter().filter(|container| !container.parked) {
+            let service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
+            services.insert(container.service.clone(), Deployed { container: container.clone(), service });
+        }
+        Self(services)
+    }
+
+    /// The first service of a component, by name.
+    pub fn first_of(&self, component: &str) -> Option<(&str, &Deployed)> {
+        self.all_of(component).next()
+    }
+
+    pub fn all_of(&self, component: &str) -> impl Iterator<Item = (&str, &Deployed)> {
+        let all = self.0.iter().filter(move |(_, deployed)| deployed.component() == component);
+        all.map(|(name, deployed)| (name.as_str(), deployed))
+    }
+}
+
+impl Deref for Services {
+    type Target = BTreeMap<String, Deployed>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Services {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<const N: usize> From<[(String, Deployed); N]> for Services {
+    fn from(services: [(String, Deployed); N]) -> Self {
+        Self(services.into())
+    }
+}
+
+pub struct Stack {
+    pub client: Client,
+    pub name: String,
+    pub services: Services,
+    http: reqwest::Client,
+    asked: BTreeMap<String, Asked>,
+}
+
+/// What was asked of a service once.
+#[derive(Default)]
+struct Asked {
+    endpoint: OnceCell<Option<ServiceEndpoint>>,
+    files: OnceCell<BTreeMap<String, Vec<u8>>>,
+}
+
 impl Stack {
     /// Errors: nothing of the stack is on the host.
     pub fn new(client: &Client, name: &str, observed: &Observed) -> Result<Self> {
-        let services: BTreeMap<String, Deployed> = observed
-            .containers
-            .iter()
-            .filter(|container| !container.parked)
-            .map(|container| {
-                let service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
-                let deployed = Deployed {
-                    container: container.clone(),
-                    service,
-                    endpoint: OnceCell::new(),
-                    files: OnceCell::new(),
-                };
-                (container.service.clone(), deployed)
-            })
-            .collect();
+        let services = Services::read(observed);
         if services.is_empty() {
             return Err(Error::new(format!("nothing of the stack `{name}` is deployed here"))
                 .cause(format!("looked on {}", client.engine.name))
                 .hint("`watchpost up` deploys it; is `--name` or the host right?"));
         }
-        Ok(Self { client: client.clone(), name: name.to_owned(), services, http: crate::http::inside() })
+        let asked = services.keys().map(|service| (service.clone(), Asked::default())).collect();
+        Ok(Self { client: client.clone(), name: name.to_owned(), services, http: crate::http::inside(), asked })
     }
 
     /// The first service of a component, by name.
     pub fn of(&self, component: &str) -> Option<(&str, &Deployed)> {
-        self.all_of(component).next()
+        self.first_of(component)
     }
 
-    pub fn all_of(&self, component: &str) -> impl Iterator<Item = (&str, &Deployed)> {
-        self.services
-            .iter()
-            .filter(move |(_, deployed)| deployed.component() == component)
-            .map(|(name, deployed)| (name.as_str(), deployed))
+    /// The first service of a component, by name.
+    pub fn first_of(&self, component: &str) -> Option<(&str, &Deployed)> {
+        self.services.first_of(component)
     }
 
-    /// Running containers that may ask for us inside the stack's network, by id.
+    /// Ids of running containers that can send requests for us inside the stack's network.
     pub fn helpers(&self) -> Vec<String> {
         HELPERS
             .iter()
-            .flat_map(|component| self.all_of(component))
+            .flat_map(|component| self.services.all_of(component))
             .filter(|(_, deployed)| deployed.is_running())
             .map(|(_, deployed)| deployed.container.id.clone())
             .collect()
     }
 
-    /// The way to a service's own port, the one that its probe asks; `None` when it does not run or has none.
+    /// A service's own port, the one that its probe asks; `None` when it does not run or has no probe.
     pub async fn endpoint(&self, service: &str) -> Option<&ServiceEndpoint> {
         let deployed = self.services.get(service).filter(|deployed| deployed.is_running())?;
         let probe = deployed.service.extension.as_ref()?.probe.as_ref()?;
-        let endpoint = deployed.endpoint.get_or_init(async || {
+        let endpoint = self.asked.get(service)?.endpoint.get_or_init(async || {
             Some(ServiceEndpoint::new(&self.client, &self.http, &deployed.container, probe.port, &self.helpers()))
         });
         endpoint.await.as_ref()
@@ -107,7 +145,7 @@ impl Stack {
     /// The files that a service has now, by path below `/etc/watchpost/current`. Empty when it has none.
     pub async fn files(&self, service: &str) -> &BTreeMap<String, Vec<u8>> {
         static NONE: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        let Some(deployed) = self.services.get(service) else { return &NONE };
+        let (Some(deployed), Some(asked)) = (self.services.get(service), self.asked.get(service)) else { return &NONE };
         let hash = deployed.container.label(label::FILES);
         if hash.is_empty() {
             return &NONE;
@@ -116,7 +154,7 @@ impl Stack {
             let path = format!("/etc/watchpost/{hash}");
             docker::download(&self.client, &deployed.container.id, &path).await.unwrap_or_default()
         };
-        deployed.files.get_or_init(read).await
+        asked.files.get_or_init(read).await
     }
 
     /// The last lines of a service's log, without the values of its secrets.
@@ -124,17 +162,17 @@ impl Stack {
         let Some(deployed) = self.services.get(service) else { return Vec::new() };
         let lines = docker::last_lines(&self.client, &deployed.container.id);
         let (lines, secrets) = tokio::join!(lines, self.secrets(service));
-        lines.iter().map(|line| redact::shown(line, &secrets)).collect()
+        lines.iter().map(|line| redact::redact(line, &secrets)).collect()
     }
 
-    /// The secrets that a service reads, and their parts: none may be in what is shown.
+    /// The secrets that a service reads, and their parts: none of them may be shown.
     pub async fn secrets(&self, service: &str) -> Vec<String> {
         let Some(deployed) = self.services.get(service) else { return Vec::new() };
         let mut values = Vec::new();
         for name in &deployed.service.secrets {
             let path = format!("{SECRETS_TARGET}/{name}");
             if let Some(secret) = docker::read_secret(&self.client, &deployed.container.id, &path).await {
-                values.extend(redact::parts(secret.expose()));
+                values.extend(redact::secret_parts(secret.expose()));
             }
         }
         values
@@ -170,5 +208,25 @@ impl Stack {
         let path = environment.get("GF_SECURITY_ADMIN_PASSWORD__FILE")?;
         let password = docker::read_secret(&self.client, &deployed.container.id, path).await;
         Some(Grafana::new(self.endpoint(name).await?, user, password))
+    }
+}
+
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+    use crate::compose::Extension;
+
+    /// The running container of a service of that component, called as the component is: `shop-prometheus-1`.
+    pub fn deployed(stack: &str, component: &str, service: Service) -> Deployed {
+        let extension = Extension { component: component.to_owned(), ..service.extension.unwrap_or_default() };
+        let container = Container {
+            id: format!("id-of-{component}"),
+            name: format!("{stack}-{component}-1"),
+            service: component.to_owned(),
+            image: service.image.clone(),
+            state: State::Running,
+            ..Container::default()
+        };
+        Deployed { container, service: Service { extension: Some(extension), ..service } }
     }
 }

@@ -9,7 +9,7 @@ use crate::compose;
 use crate::error::{Error, Result};
 
 /// A `compose.yaml` that plain `docker compose up` takes too, and the files its services read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bundle {
     /// `compose.yaml` as people read it.
     pub text: String,

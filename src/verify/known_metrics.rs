@@ -1,4 +1,4 @@
-//! What the catalog knows of metrics: which component brings them, with which labels, and which come only sometimes.
+//! What the catalog knows about metrics: which component exports them, with which labels, and which exist only sometimes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,11 @@ use regex_lite::Regex;
 use crate::catalog::Catalog;
 use crate::clients::exposition::Exposition;
 
-/// What the catalog knows of metrics.
 #[derive(Debug, Default)]
 pub struct KnownMetrics {
-    /// By the metrics of the recorded samples.
+    /// By metric, from the recorded samples.
     metrics: BTreeMap<String, Known>,
-    /// Metrics that are there only sometimes, and why, from the manifests.
+    /// Metrics that exist only sometimes, and why, from the manifests.
     sometimes: Vec<(Regex, String)>,
 }
 
@@ -23,11 +22,11 @@ struct Known {
 }
 
 impl KnownMetrics {
-    pub fn of(catalog: &Catalog) -> Self {
+    pub fn read(catalog: &Catalog) -> Self {
         let mut known_metrics = Self::default();
         for component in catalog.components.values() {
             for absent in &component.manifest.sometimes {
-                // Lint has refused patterns that do not compile.
+                // Lint rejects patterns that do not compile.
                 if let Ok(pattern) = Regex::new(&format!("^(?:{})$", absent.metrics)) {
                     known_metrics.sometimes.push((pattern, absent.why.clone()));
                 }
@@ -45,7 +44,7 @@ impl KnownMetrics {
         known_metrics
     }
 
-    /// Does any component bring this metric?
+    /// Does any component export this metric?
     pub fn knows(&self, metric: &str) -> bool {
         self.metrics.contains_key(metric) || self.sometimes.iter().any(|(pattern, _)| pattern.is_match(metric))
     }
@@ -54,11 +53,12 @@ impl KnownMetrics {
         self.metrics.get(metric).map(|known| known.job.as_str())
     }
 
-    /// Is the label one that the metric has had somewhere?
+    /// Has any recorded series of the metric this label?
     pub fn has_label(&self, metric: &str, label: &str) -> bool {
         self.metrics.get(metric).is_some_and(|known| known.labels.contains(label))
     }
 
+    /// Why the metric does not exist everywhere, for one that exists only sometimes.
     pub fn reason(&self, metric: &str) -> Option<&str> {
         self.sometimes.iter().find(|(pattern, _)| pattern.is_match(metric)).map(|(_, why)| why.as_str())
     }
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_ships_is_known() {
-        let known_metrics = KnownMetrics::of(&Catalog::embedded().expect("the catalog"));
+        let known_metrics = KnownMetrics::read(&Catalog::embedded().expect("the catalog"));
         assert_eq!(known_metrics.job("node_load1"), Some("node"));
         assert!(known_metrics.has_label("node_cpu_seconds_total", "mode"));
         assert!(!known_metrics.knows("no_such_metric"));

@@ -1,4 +1,4 @@
-//! What a proof found, link by link.
+//! What `verify` found, link by link.
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
@@ -15,21 +15,21 @@ use crate::fix::{Addressing, Fix};
 /// The JSON schema of a report.
 pub const SCHEMA: &str = include_str!("../../docs/proof.schema.json");
 
-/// The links of the chain, in the order in which each rests on those before it.
+/// The links of the chain; each needs those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Link {
-    /// What runs is what was deployed, and runs well.
+    /// Every container is as deployed and runs well.
     Containers,
     /// Every target is scraped.
     Targets,
-    /// Every rule is loaded, evaluates, and has what it asks for.
+    /// Every rule is loaded, evaluates, and has the metrics it uses.
     Rules,
-    /// Alerts get to Alertmanager, and it has somewhere to send them.
+    /// Alerts reach Alertmanager, and it has somewhere to send them.
     Alerting,
-    /// A message gets to each receiver.
+    /// Every receiver gets a message.
     Delivery,
-    /// Every panel shows something.
+    /// Every panel shows data.
     Dashboards,
 }
 
@@ -53,23 +53,23 @@ impl Link {
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Ok,
-    /// Worth knowing, and no break: an alert that cannot fire because this host has nothing of the kind.
+    /// Worth knowing but not broken: an alert that cannot fire because this host has nothing of the kind.
     Note,
     NotChecked,
     Broken,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// Unique in the report, and the same from run to run: `target:node/localhost`.
     pub id: String,
-    /// As people call it: `node/localhost`.
+    /// Its name for people: `node/localhost`.
     pub subject: String,
     pub verdict: Verdict,
-    /// What is the case, in a few words; empty when all is well and nothing more is to be said.
+    /// What was found, in a few words; may be empty when all is well.
     pub what: String,
-    /// Why, where that is known.
+    /// The reasons, where they are known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
     /// The command or setting that fixes it.
@@ -130,12 +130,12 @@ impl Finding {
     }
 }
 
-/// Names and words may come from anywhere: none of their control characters reaches a terminal.
+/// Names and texts come from other programs: their control characters must not reach a terminal.
 fn plain(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
 }
 
-/// How many of something were looked at: `96 rules`.
+/// How many of something were checked: `96 rules`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// Singular: `rule`, `query`.
@@ -143,13 +143,13 @@ pub struct Count {
     pub number: usize,
 }
 
-/// One link, with all that was looked at.
+/// One link with everything that was checked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checked {
     pub link: Link,
     pub verdict: Verdict,
     pub counts: Vec<Count>,
-    /// Said beside the sign when the link holds: `critical → oncall`.
+    /// Shown beside the sign when the link holds: `critical → oncall`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
     pub findings: Vec<Finding>,
@@ -163,7 +163,7 @@ impl Checked {
         Self { link, verdict, counts, remarks: Vec::new(), findings }
     }
 
-    /// A link that was not looked at, and why; `how` is the command that does it.
+    /// A link that was not checked, and why; `how` is the command that checks it.
     pub fn not_checked(link: Link, why: impl Into<String>, how: Option<Fix>) -> Self {
         let mut finding = Finding::not_checked(format!("link:{}", link.name()), link.name(), why);
         finding.fix = how;
@@ -197,7 +197,7 @@ fn worst(findings: &[Finding]) -> Verdict {
     }
 }
 
-/// The whole proof.
+/// The whole verification.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     pub stack: String,
@@ -219,7 +219,7 @@ impl Report {
         let broken = |checked: &&Checked| checked.verdict == Verdict::Broken;
         let broken_links = links.iter().filter(broken).count();
         let ids: BTreeSet<&str> = links.iter().flat_map(|checked| &checked.findings).map(|f| f.id.as_str()).collect();
-        // A cause that was not asked for counts once, by its name.
+        // A cause in a link that was not checked counts once, by its id.
         let outside = links.iter().flat_map(Checked::broken).filter_map(|finding| finding.because.as_deref());
         let outside: BTreeSet<&str> = outside.filter(|id| !ids.contains(id)).collect();
         let own = links.iter().flat_map(Checked::broken).filter(|finding| finding.because.is_none()).count();
@@ -245,7 +245,7 @@ impl Report {
         self.verdict == Verdict::Broken
     }
 
-    /// Makes every fix one for this run: its commands carry the flags that lead to this stack.
+    /// Puts the flags of this run into the commands of every fix.
     pub fn address(&mut self, addressing: &Addressing) {
         let findings = self.links.iter_mut().flat_map(|checked| &mut checked.findings);
         findings.filter_map(|finding| finding.fix.as_mut()).for_each(|fix| fix.address(addressing));
@@ -302,11 +302,11 @@ mod tests {
             Finding::not_checked("target:c", "c", "no way"),
             Finding::broken("target:d", "d", "broken").why("because").fix("repair it").because(Some("target:a".into())),
         ];
-        let of = |link: &Link| match link {
+        let checked = |link: &Link| match link {
             Link::Delivery => Checked::not_checked(*link, "not asked for", Some("watchpost verify --deliver".into())),
             _ => Checked::new(*link, &[("thing", 4)], findings.clone()).remark("said"),
         };
-        let report = Report::new("s", "h", Link::ALL.iter().map(of).collect(), Duration::from_millis(12));
+        let report = Report::new("s", "h", Link::ALL.iter().map(checked).collect(), Duration::from_millis(12));
         let json = serde_json::to_value(&report).expect("JSON");
         let wrong: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
@@ -319,5 +319,21 @@ mod tests {
         let mut other = json;
         other["links"][0]["verdict"] = "fine".into();
         assert!(!validator.is_valid(&other));
+    }
+
+    #[test]
+    fn a_link_that_was_not_checked_says_why_and_how() {
+        let checked = Checked::not_checked(Link::Delivery, "no receiver is configured", Some(Fix::up()));
+        assert_eq!((checked.verdict, checked.counts.len()), (Verdict::NotChecked, 0));
+        let found = &checked.findings[0];
+        assert_eq!((found.id.as_str(), found.verdict), ("link:delivery", Verdict::NotChecked));
+        assert_eq!((found.what.as_str(), found.fix_text().as_str()), ("no receiver is configured", "watchpost up"));
+    }
+
+    #[test]
+    fn the_second_finding_of_one_id_is_numbered() {
+        let twice = vec![Finding::ok("target:a", "a"), Finding::ok("target:a", "a")];
+        let report = Report::new("s", "h", vec![Checked::new(Link::Targets, &[], twice)], Duration::ZERO);
+        assert!(report.finding("target:a").is_some() && report.finding("target:a#2").is_some());
     }
 }

@@ -1,22 +1,20 @@
-//! Which of the series that expressions ask for exist now, asked in few queries.
+//! Which of the series that expressions ask for exist now.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ask;
 
-use futures_util::future::join_all;
+use std::collections::BTreeSet;
 
-use crate::clients::prometheus::Prometheus;
+use serde::{Deserialize, Serialize};
+
 use crate::promql::{MatchKind, Selector};
 
-/// Questions in one expression; a long one costs Prometheus its parser, many cost a round trip each.
-const AT_ONCE: usize = 40;
-
-/// What is there, of what was asked for.
-#[derive(Debug, Default)]
+/// What exists, of what was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// `None`: there is no Prometheus, and nothing is said to be missing.
+    /// `None`: Prometheus was not asked, so nothing is reported as missing.
     metrics: Option<BTreeSet<String>>,
-    /// Metric and label to whether any series has it; metrics that are not there are absent.
-    labels: BTreeMap<(String, String), bool>,
+    /// Metric and label, for labels that no series of the metric has.
+    without_label: BTreeSet<(String, String)>,
 }
 
 /// What a selector lacks.
@@ -27,27 +25,7 @@ pub enum Missing {
 }
 
 impl Series {
-    /// Asks for the metrics that the selectors name, and for the labels that they need.
-    pub async fn of(prometheus: &Prometheus<'_>, selectors: &BTreeSet<Selector>) -> Self {
-        let names: BTreeSet<&str> = selectors.iter().map(|selector| selector.metric.as_str()).collect();
-        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
-        let found = join_all(names.chunks(AT_ONCE).map(|chunk| present(prometheus, chunk))).await;
-        // Of what Prometheus did not answer nothing is said to be missing.
-        let unsaid = |(chunk, found): (&[&str], Option<Vec<String>>)| {
-            found.unwrap_or_else(|| chunk.iter().map(|name| (*name).to_owned()).collect())
-        };
-        let metrics: BTreeSet<String> = names.chunks(AT_ONCE).zip(found).flat_map(unsaid).collect();
-        let pairs: BTreeSet<(String, String)> = selectors
-            .iter()
-            .filter(|selector| metrics.contains(&selector.metric))
-            .flat_map(|selector| needed(selector).map(|label| (selector.metric.clone(), label.to_owned())))
-            .collect();
-        let pairs: Vec<(String, String)> = pairs.into_iter().collect();
-        let answers = join_all(pairs.chunks(AT_ONCE).map(|chunk| ask(prometheus, chunk))).await;
-        Self { metrics: Some(metrics), labels: answers.into_iter().flatten().collect() }
-    }
-
-    /// `None`: all that the selector names exists.
+    /// `None`: everything that the selector names exists.
     pub fn missing(&self, selector: &Selector) -> Option<Missing> {
         // Alerts come and go; there may be none.
         if selector.metric.is_empty() || ["ALERTS", "ALERTS_FOR_STATE"].contains(&selector.metric.as_str()) {
@@ -56,50 +34,53 @@ impl Series {
         if !self.metrics.as_ref()?.contains(&selector.metric) {
             return Some(Missing::Metric);
         }
-        let absent = |label: &&str| self.labels.get(&(selector.metric.clone(), (*label).to_owned())) == Some(&false);
-        needed(selector).find(absent).map(|label| Missing::Label(label.to_owned()))
+        for label in needed_labels(selector) {
+            if self.without_label.contains(&(selector.metric.clone(), label.to_owned())) {
+                return Some(Missing::Label(label.to_owned()));
+            }
+        }
+        None
+    }
+
+    /// For tests: only these metrics exist, and they have every label but these.
+    #[cfg(test)]
+    pub fn existing(metrics: &[&str], without_label: &[(&str, &str)]) -> Self {
+        let metrics = metrics.iter().map(|metric| (*metric).to_owned()).collect();
+        let pairs = without_label.iter().map(|(metric, label)| ((*metric).to_owned(), (*label).to_owned()));
+        Self { metrics: Some(metrics), without_label: pairs.collect() }
     }
 }
 
-/// Those of the metrics that have a sample now.
-async fn present(prometheus: &Prometheus<'_>, names: &[&str]) -> Option<Vec<String>> {
-    // Old names are words; what a matcher of `__name__` holds may be anything.
-    let odd = |name: &&&str| !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
-    if names.iter().any(|name| odd(&name)) {
-        return None;
+/// The metrics that the selectors name.
+fn metric_names(selectors: &BTreeSet<Selector>) -> Vec<&str> {
+    let names: BTreeSet<&str> = selectors.iter().map(|selector| selector.metric.as_str()).collect();
+    names.into_iter().filter(|name| !name.is_empty()).collect()
+}
+
+/// Metric and label, for every label that the selectors of existing metrics need.
+fn label_pairs(selectors: &BTreeSet<Selector>, metrics: &BTreeSet<String>) -> Vec<(String, String)> {
+    let mut pairs = BTreeSet::new();
+    for selector in selectors.iter().filter(|selector| metrics.contains(&selector.metric)) {
+        for label in needed_labels(selector) {
+            pairs.insert((selector.metric.clone(), label.to_owned()));
+        }
     }
-    let expr = format!("group by (__name__) ({{__name__=~\"{}\"}})", names.join("|"));
-    let samples = prometheus.query(&expr).await.ok()?;
-    Some(samples.into_iter().filter_map(|mut sample| sample.labels.remove("__name__")).collect())
+    pairs.into_iter().collect()
 }
 
 /// Labels that a series must have to match: those compared with something that is not empty.
-fn needed(selector: &Selector) -> impl Iterator<Item = &str> {
-    selector
-        .matchers
-        .iter()
-        .filter(|matcher| match matcher.kind {
-            MatchKind::Equal => !matcher.value.is_empty(),
-            MatchKind::Like => !matches_empty(&matcher.value),
-            MatchKind::NotEqual => matcher.value.is_empty(),
-            MatchKind::NotLike => false,
-        })
-        .map(|matcher| matcher.label.as_str())
+fn needed_labels(selector: &Selector) -> impl Iterator<Item = &str> {
+    let needed = selector.matchers.iter().filter(|matcher| match matcher.kind {
+        MatchKind::Equal => !matcher.value.is_empty(),
+        MatchKind::Like => !matches_empty(&matcher.value),
+        MatchKind::NotEqual => matcher.value.is_empty(),
+        MatchKind::NotLike => false,
+    });
+    needed.map(|matcher| matcher.label.as_str())
 }
 
 fn matches_empty(pattern: &str) -> bool {
     regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(""))
-}
-
-async fn ask(prometheus: &Prometheus<'_>, pairs: &[(String, String)]) -> Vec<((String, String), bool)> {
-    let one = |(index, (metric, label)): (usize, &(String, String))| {
-        format!("label_replace(count({{__name__=\"{metric}\",{label}!=\"\"}}), \"n\", \"{index}\", \"\", \"\")")
-    };
-    let expr = pairs.iter().enumerate().map(one).collect::<Vec<_>>().join(" or ");
-    // Without an answer nothing is said to be missing.
-    let Ok(samples) = prometheus.query(&expr).await else { return Vec::new() };
-    let there: BTreeSet<usize> = samples.iter().filter_map(|sample| sample.labels.get("n")?.parse().ok()).collect();
-    pairs.iter().enumerate().map(|(index, pair)| (pair.clone(), there.contains(&index))).collect()
 }
 
 #[cfg(test)]
@@ -107,10 +88,26 @@ mod tests {
     use super::*;
     use crate::promql::Query;
 
+    fn selectors(expr: &str) -> BTreeSet<Selector> {
+        Query::parse(expr).expect("PromQL").selectors()
+    }
+
     #[test]
     fn a_label_is_needed_when_its_absence_would_not_match() {
-        let query = Query::parse(r#"a{b="1", c="", d=~"x|y", e=~".*", f!="1", g!="", h!~"z"}"#).expect("PromQL");
-        let selector = query.selectors().into_iter().next().expect("one");
-        assert_eq!(needed(&selector).collect::<Vec<_>>(), ["b", "d", "g"]);
+        let selectors = selectors(r#"a{b="1", c="", d=~"x|y", e=~".*", f!="1", g!="", h!~"z"}"#);
+        let selector = selectors.first().expect("one");
+        assert_eq!(needed_labels(selector).collect::<Vec<_>>(), ["b", "d", "g"]);
+    }
+
+    #[test]
+    fn a_selector_lacks_its_metric_or_one_of_its_labels_or_nothing() {
+        let selectors = selectors(r#"a{x="1"} + b + ALERTS + {job="j"}"#);
+        let missing = |series: &Series| -> Vec<Missing> {
+            selectors.iter().filter_map(|selector| series.missing(selector)).collect()
+        };
+        assert_eq!(missing(&Series::default()), [], "Prometheus was not asked");
+        let some = Series::existing(&["a"], &[("a", "x")]);
+        assert_eq!(missing(&some), [Missing::Label("x".into()), Missing::Metric]);
+        assert_eq!(missing(&Series::existing(&["a", "b"], &[("b", "x")])), []);
     }
 }

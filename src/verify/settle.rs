@@ -15,28 +15,25 @@ const SLACK: f64 = 2.0;
 /// Prometheus hands new targets to its scrapers every five seconds.
 /// <https://github.com/prometheus/prometheus/blob/main/discovery/manager.go>
 const DISCOVERY: f64 = 5.0;
+/// Prometheus's own interval, for a target that does not report one.
+const INTERVAL: f64 = 60.0;
 
-/// Returns when every job is there, every target was scraped and every group evaluated once, or when that has had
-/// its time.
+/// Returns when every job exists, every target was scraped and every group evaluated once, or when that has had its
+/// time.
 pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) {
     let Some(prometheus) = stack.prometheus().await else { return };
     let jobs = rendered_jobs(stack).await;
     let began = Instant::now();
-    let mut said = String::new();
+    let mut announced = String::new();
     // Each kind of waiting has its time from when it begins: targets are scraped after they are discovered.
     let mut deadline = began;
     loop {
-        let Some((waiting, takes)) = outstanding(&prometheus, &jobs).await else { return };
-        if waiting.is_empty() {
-            return;
-        }
-        // Fewer of the same are no news.
-        let kind = waiting.replace(|c: char| c.is_ascii_digit(), "");
-        if kind != said {
-            let step = Instant::now() + Duration::from_secs_f64(takes + SLACK);
+        let Some(waiting) = ask(&prometheus, &jobs).await else { return };
+        if waiting.kind() != announced {
+            announced = waiting.kind();
+            let step = Instant::now() + Duration::from_secs_f64(waiting.takes + SLACK);
             deadline = deadline.max(step).min(began + patience);
-            sink(Event::ProofWaiting { what: waiting });
-            said = kind;
+            sink(Event::ProofWaiting { what: waiting.what });
         }
         if Instant::now() >= deadline {
             return;
@@ -45,40 +42,136 @@ pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) {
     }
 }
 
-/// What has not happened once, in words, and how many seconds it can take; `None` when Prometheus does not answer.
-async fn outstanding(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<(String, f64)> {
+/// `None`: nothing to wait for, or Prometheus does not answer.
+async fn ask(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<Waiting> {
     let (targets, groups) = tokio::join!(prometheus.targets(), prometheus.rules());
-    let (targets, groups) = (targets.ok()?, groups.ok()?);
-    let lacking = jobs.iter().filter(|job| !targets.iter().any(|target| target.scrape_pool == **job)).count();
     let age = prometheus.configured_ago().await.unwrap_or(f64::INFINITY);
-    if lacking > 0 && age < DISCOVERY + SLACK {
-        return Some(("Prometheus to find its targets".into(), DISCOVERY));
+    outstanding(&targets.ok()?, &groups.ok()?, jobs, age)
+}
+
+/// What has not happened once.
+#[derive(Debug, Clone, PartialEq)]
+struct Waiting {
+    /// `a scrape of 3 targets`
+    what: String,
+    /// How many seconds it can take.
+    takes: f64,
+}
+
+impl Waiting {
+    /// The same for fewer targets is no news.
+    fn kind(&self) -> String {
+        self.what.replace(|c: char| c.is_ascii_digit(), "")
     }
-    // The first scrape may have come before the target was ready for it: the second one counts.
-    let second = |target: &Target| {
-        let (interval, timeout) = (seconds(&target.scrape_interval), seconds(&target.scrape_timeout));
-        target.health == "down" && age < DISCOVERY + 2.0 * interval + timeout
-    };
-    let unscraped: Vec<&Target> =
-        targets.iter().filter(|target| target.health == "unknown" || second(target)).collect();
-    let never = |group: &&Group| group.rules.iter().any(|rule| rule.health == "unknown");
-    let unevaluated: Vec<&Group> = groups.iter().filter(never).collect();
-    let scrapes = unscraped.iter().map(|t| seconds(&t.scrape_interval) + seconds(&t.scrape_timeout));
-    let takes = scrapes.chain(unevaluated.iter().map(|group| group.interval)).fold(0.0, f64::max);
-    let mut words = Vec::new();
+}
+
+/// What is waited for: `jobs` are those of the deployed configuration, which is in force for `age` seconds.
+fn outstanding(targets: &[Target], groups: &[Group], jobs: &[String], age: f64) -> Option<Waiting> {
+    let discovered = |job: &String| targets.iter().any(|target| target.scrape_pool == *job);
+    if age < DISCOVERY + SLACK && !jobs.iter().all(discovered) {
+        return Some(Waiting { what: "Prometheus to find its targets".into(), takes: DISCOVERY });
+    }
+    let mut what = Vec::new();
+    let mut takes: f64 = 0.0;
+    let unscraped: Vec<&Target> = targets.iter().filter(|target| awaits_scrape(target, age)).collect();
+    for target in &unscraped {
+        takes = takes.max(seconds(&target.scrape_interval) + seconds(&target.scrape_timeout));
+    }
     match unscraped.as_slice() {
         [] => {}
-        [one] => words.push(format!("a scrape of {}", one.name())),
-        many => words.push(format!("a scrape of {} targets", many.len())),
+        [target] => what.push(format!("a scrape of {}", target.name())),
+        many => what.push(format!("a scrape of {} targets", many.len())),
+    }
+    let unknown = |group: &&Group| group.rules.iter().any(|rule| rule.health == "unknown");
+    let unevaluated: Vec<&Group> = groups.iter().filter(unknown).collect();
+    for group in &unevaluated {
+        takes = takes.max(group.interval);
     }
     match unevaluated.as_slice() {
         [] => {}
-        [one] => words.push(format!("the first evaluation of {}", one.name)),
-        many => words.push(format!("the first evaluation of {} groups of rules", many.len())),
+        [group] => what.push(format!("the first evaluation of {}", group.name)),
+        many => what.push(format!("the first evaluation of {} rule groups", many.len())),
     }
-    Some((words.join(" and "), takes))
+    (!what.is_empty()).then(|| Waiting { what: what.join(" and "), takes })
+}
+
+/// The first scrape may have come before the target was ready for it: then the second one counts.
+fn awaits_scrape(target: &Target, age: f64) -> bool {
+    let second = DISCOVERY + 2.0 * seconds(&target.scrape_interval) + seconds(&target.scrape_timeout);
+    target.health == "unknown" || target.health == "down" && age < second
 }
 
 fn seconds(duration: &str) -> f64 {
-    parse_duration(duration).unwrap_or(60.0)
+    parse_duration(duration).unwrap_or(INTERVAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn target(job: &str, health: &str) -> Target {
+        serde_json::from_value(json!({
+            "labels": {"job": job, "instance": "i"}, "scrapePool": job, "scrapeUrl": "http://i/metrics",
+            "lastScrape": "", "health": health, "scrapeInterval": "15s", "scrapeTimeout": "10s",
+        }))
+        .expect("a target")
+    }
+
+    fn group(name: &str, health: &str) -> Group {
+        let rule = json!({"name": "A", "query": "up", "type": "alerting", "health": health});
+        let group = json!({"name": name, "file": "f", "interval": 30, "lastEvaluation": "", "rules": [rule]});
+        serde_json::from_value(group).expect("a group")
+    }
+
+    fn waits(targets: &[Target], groups: &[Group], jobs: &[&str], age: f64) -> Option<(String, f64)> {
+        let jobs: Vec<String> = jobs.iter().map(|job| (*job).to_owned()).collect();
+        outstanding(targets, groups, &jobs, age).map(|waiting| (waiting.what, waiting.takes))
+    }
+
+    #[test]
+    fn a_stack_that_was_scraped_and_evaluated_is_not_waited_for() {
+        assert_eq!(waits(&[target("a", "up")], &[group("g", "ok")], &["a"], 1.0), None);
+        assert_eq!(waits(&[], &[], &[], 0.0), None);
+    }
+
+    #[test]
+    fn targets_of_a_new_configuration_are_discovered_first_and_those_of_an_old_one_are_not_waited_for() {
+        let discovery = Some(("Prometheus to find its targets".to_owned(), DISCOVERY));
+        assert_eq!(waits(&[target("a", "up")], &[], &["a", "b"], 3.0), discovery);
+        assert_eq!(waits(&[target("a", "up")], &[], &["a", "b"], 60.0), None);
+    }
+
+    #[test]
+    fn a_target_is_waited_for_until_its_first_scrape_and_a_failing_one_until_its_second() {
+        let one = waits(&[target("a", "unknown")], &[], &[], 600.0);
+        assert_eq!(one, Some(("a scrape of a/i".to_owned(), 25.0)));
+        assert!(waits(&[target("a", "down")], &[], &[], 44.0).is_some(), "5 s, two intervals and a time-out");
+        assert_eq!(waits(&[target("a", "down")], &[], &[], 45.0), None);
+        assert_eq!(waits(&[target("a", "down")], &[], &[], f64::INFINITY), None);
+    }
+
+    #[test]
+    fn targets_and_groups_are_waited_for_together_as_long_as_the_slower_takes() {
+        let targets = [target("a", "unknown"), target("b", "unknown")];
+        let groups = [group("g", "unknown"), group("h", "ok")];
+        let both = waits(&targets, &groups, &[], 600.0);
+        assert_eq!(both, Some(("a scrape of 2 targets and the first evaluation of g".to_owned(), 30.0)));
+        let groups = [group("g", "unknown"), group("h", "unknown")];
+        assert_eq!(
+            waits(&[], &groups, &[], 600.0).map(|(what, _)| what).as_deref(),
+            Some("the first evaluation of 2 rule groups")
+        );
+    }
+
+    #[test]
+    fn the_same_wait_for_fewer_targets_is_no_news() {
+        let kind = |number: usize| {
+            let targets = vec![target("a", "unknown"); number];
+            outstanding(&targets, &[], &[], 600.0).expect("waiting").kind()
+        };
+        assert_eq!(kind(3), kind(2));
+        assert_ne!(kind(2), kind(1));
+    }
 }

@@ -1,37 +1,38 @@
-//! What several links rest on, asked once: targets, rules, the metrics that exist.
+//! What several links need, asked once: services, targets, rules, the metrics that exist.
 
 use std::collections::BTreeSet;
 
 use crate::catalog::Catalog;
 use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Target};
-use crate::deployed::stack::Stack;
+use crate::deployed::stack::{Services, Stack};
 use crate::render::Bundle;
 use crate::time;
 use crate::verify::known_metrics::KnownMetrics;
 
-/// A series is there when it has a sample this recent, in seconds; Prometheus's own lookback.
+/// A series exists when it has a sample this recent, in seconds; Prometheus's own lookback.
 const RECENT: f64 = 300.0;
 
 pub struct Snapshot<'a> {
     pub catalog: &'a Catalog,
     /// What the spec renders to, where there is a spec.
     pub bundle: Option<&'a Bundle>,
+    pub services: Services,
     pub targets: Result<Vec<Target>, ApiError>,
     pub groups: Result<Vec<Group>, ApiError>,
     /// Names of the metrics that have recent samples.
     pub names: Result<BTreeSet<String>, ApiError>,
-    /// What time it is by Prometheus's clock, in seconds since the epoch: its times are compared with that.
+    /// The time by Prometheus's clock, in seconds since 1970: its timestamps are compared with that.
     pub now: f64,
-    /// Broken targets: (finding's id, job, instance).
+    /// Broken targets.
     pub down: Vec<Down>,
     pub known_metrics: KnownMetrics,
 }
 
-/// A target that is not scraped, or an exporter that does not reach what it watches.
+/// A target that is not scraped, or whose exporter does not reach what it watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Down {
-    /// Of the finding.
+    /// The id of its finding.
     pub id: String,
     pub job: String,
     pub instance: String,
@@ -39,16 +40,8 @@ pub struct Down {
 
 impl<'a> Snapshot<'a> {
     pub async fn gather(stack: &Stack, catalog: &'a Catalog, bundle: Option<&'a Bundle>) -> Snapshot<'a> {
-        let mut snapshot = Snapshot {
-            catalog,
-            bundle,
-            targets: Err(ApiError::new("Prometheus is not there")),
-            groups: Err(ApiError::new("Prometheus is not there")),
-            names: Err(ApiError::new("Prometheus is not there")),
-            now: time::now(),
-            down: Vec::new(),
-            known_metrics: KnownMetrics::of(catalog),
-        };
+        let services = stack.services.clone();
+        let mut snapshot = Snapshot { bundle, services, ..Snapshot::empty(catalog) };
         if let Some(prometheus) = stack.prometheus().await {
             if let Ok(Some(now)) = prometheus.value("time()").await {
                 snapshot.now = now;
@@ -58,6 +51,22 @@ impl<'a> Snapshot<'a> {
             (snapshot.targets, snapshot.groups, snapshot.names) = (targets, groups, names);
         }
         snapshot
+    }
+
+    /// Of a stack without any service.
+    pub fn empty(catalog: &'a Catalog) -> Self {
+        let absent = || ApiError::new("Prometheus does not run");
+        Snapshot {
+            catalog,
+            bundle: None,
+            services: Services::default(),
+            targets: Err(absent()),
+            groups: Err(absent()),
+            names: Err(absent()),
+            now: time::now(),
+            down: Vec::new(),
+            known_metrics: KnownMetrics::read(catalog),
+        }
     }
 
     /// Has the metric recent samples?

@@ -135,14 +135,14 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_fix_fixes() 
     for (id, said) in [
         (format!("target:port/{name}:81"), "connection refused: nothing listens on"),
         ("target:ours/alertmanager:9999".into(), "connection refused: nothing listens on"),
-        ("target:nowhere/no-such-host:80".into(), "DNS: no host is called `no-such-host`"),
+        ("target:nowhere/no-such-host:80".into(), "DNS: the host `no-such-host` does not exist"),
         (format!("target:login/{name}:80"), "401"),
         (format!("target:page/{name}:80"), "not in Prometheus's format"),
         (format!("target:gone/{name}:80"), "404"),
         (format!("target:tls/{name}:80"), "TLS"),
         (format!("target:slow/{name}:82"), "no answer within 2s"),
         ("target:postgres/postgres-exporter-orders".into(), "password authentication failed"),
-        ("rule:own/NoSuchMetric".into(), "can never fire: it asks for `node_laod1`"),
+        ("rule:own/NoSuchMetric".into(), "can never fire: it uses `node_laod1`"),
         ("rule:own/DividesByNothing".into(), "can never fire: it divides by `no_such_divisor`"),
         ("rule:own/NoSuchLabel".into(), "`node_load1` with a label `colour`"),
         ("rule:own/DoesNotEvaluate".into(), "does not evaluate"),
@@ -156,7 +156,12 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_fix_fixes() 
     let fix = finding(&report, "target:ours/alertmanager:9999")["fix"]["text"].clone();
     assert!(fix.as_str().is_some_and(|fix| fix.contains("the port of the job `ours`")), "{fix}");
     let guess = finding(&report, "rule:own/NoSuchMetric")["fix"]["text"].clone();
-    assert!(guess.as_str().is_some_and(|fix| fix.contains("rules/own/own.yml: did you mean `node_load1`?")), "{guess}");
+    assert!(
+        guess
+            .as_str()
+            .is_some_and(|fix| fix.contains("rules/own/own.yml: correct `node_laod1`: did you mean `node_load1`?")),
+        "{guess}"
+    );
 
     // Each fix as it was said: ports, addresses and paths corrected, the secret set, the rules corrected.
     let more = more.replace(&targets, &MENDED.replace("APP", &name));

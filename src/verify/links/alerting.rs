@@ -34,7 +34,7 @@ pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
     };
     let groups = match &snapshot.groups {
         Ok(groups) => groups,
-        Err(refusal) => return targets::unreachable(Link::Alerting, stack, &refusal.message),
+        Err(refusal) => return targets::unreachable(Link::Alerting, &stack.services, &refusal.message),
     };
     let (connections, tree) = tokio::join!(connection::findings(stack), delivery::tree(stack, Link::Alerting));
     let broken = connections.iter().any(Finding::is_broken);

@@ -8,11 +8,11 @@ use quick_xml::writer::ElementWriter;
 
 use crate::verify::report::{Checked, Finding, Report, Verdict};
 
-/// The document with its declaration, ending with a newline. What holds passes, what is broken is a failure that
-/// tells why and what fixes it, what was not checked is skipped.
+/// The document with its declaration, ending with a newline. A broken finding is a failure with its reasons and its fix;
+/// what was not checked is skipped.
 pub fn junit(report: &Report) -> String {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    let count = |verdict| report.links.iter().map(|checked| number(checked, verdict)).sum::<usize>();
+    let count = |verdict| report.links.iter().map(|checked| count_of(checked, verdict)).sum::<usize>();
     let total: usize = report.links.iter().map(|checked| checked.findings.len()).sum();
     let suites = writer.create_element("testsuites").with_attributes([
         ("name", clean(&format!("watchpost verify: {} on {}", report.stack, report.host)).as_str()),
@@ -28,7 +28,7 @@ pub fn junit(report: &Report) -> String {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}\n")
 }
 
-fn number(checked: &Checked, verdict: Verdict) -> usize {
+fn count_of(checked: &Checked, verdict: Verdict) -> usize {
     checked.findings.iter().filter(|finding| finding.verdict == verdict).count()
 }
 
@@ -38,8 +38,8 @@ fn suite(writer: &mut Out, checked: &Checked) -> std::io::Result<()> {
     let suite = writer.create_element("testsuite").with_attributes([
         ("name", checked.link.name()),
         ("tests", checked.findings.len().to_string().as_str()),
-        ("failures", number(checked, Verdict::Broken).to_string().as_str()),
-        ("skipped", number(checked, Verdict::NotChecked).to_string().as_str()),
+        ("failures", count_of(checked, Verdict::Broken).to_string().as_str()),
+        ("skipped", count_of(checked, Verdict::NotChecked).to_string().as_str()),
         ("errors", "0"),
     ]);
     let cases =
@@ -48,37 +48,37 @@ fn suite(writer: &mut Out, checked: &Checked) -> std::io::Result<()> {
 }
 
 fn case(writer: &mut Out, link: &str, finding: &Finding) -> std::io::Result<()> {
-    // Names are told apart by the id: two panels may be called the same.
+    // The id is unique: two panels may have one name.
     let name = if finding.id.is_empty() { &finding.subject } else { &finding.id };
     let (name, class) = (clean(name), format!("watchpost.{link}"));
     let case =
         writer.create_element("testcase").with_attributes([("name", name.as_str()), ("classname", class.as_str())]);
-    let (what, said) = (clean(&finding.what), clean(&text(finding)));
+    let (what, description) = (clean(&finding.what), clean(&description(finding)));
     match finding.verdict {
         Verdict::Ok => case.write_empty().map(drop),
-        Verdict::Note => inner(case, |writer| {
-            writer.create_element("system-out").write_text_content(BytesText::new(&said)).map(drop)
+        Verdict::Note => fill(case, |writer| {
+            writer.create_element("system-out").write_text_content(BytesText::new(&description)).map(drop)
         }),
-        Verdict::NotChecked => inner(case, |writer| {
+        Verdict::NotChecked => fill(case, |writer| {
             writer.create_element("skipped").with_attribute(("message", what.as_str())).write_empty().map(drop)
         }),
-        Verdict::Broken => inner(case, |writer| {
+        Verdict::Broken => fill(case, |writer| {
             let failure = writer.create_element("failure");
             let failure = failure.with_attributes([("message", what.as_str()), ("type", "broken")]);
-            failure.write_text_content(BytesText::new(&said)).map(drop)
+            failure.write_text_content(BytesText::new(&description)).map(drop)
         }),
     }
 }
 
-fn inner<'a>(
+fn fill<'a>(
     element: ElementWriter<'a, Vec<u8>>,
     content: impl FnOnce(&mut Out) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     element.write_inner_content(content).map(drop)
 }
 
-/// What, why and fix, a line each.
-fn text(finding: &Finding) -> String {
+/// What was found, why, and the fix, a line each.
+fn description(finding: &Finding) -> String {
     let mut lines = vec![format!("{}: {}", finding.subject, finding.what)];
     lines.extend(finding.why.iter().cloned());
     lines.extend(finding.because.iter().map(|id| format!("follows from {id}")));
@@ -86,7 +86,7 @@ fn text(finding: &Finding) -> String {
     lines.join("\n")
 }
 
-/// Without the signs that XML 1.0 cannot hold, however they are written. <https://www.w3.org/TR/xml/#charsets>
+/// Without the characters that XML 1.0 does not allow, however they are written. <https://www.w3.org/TR/xml/#charsets>
 fn clean(text: &str) -> String {
     let allowed = |c: char| matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
     text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn every_verdict_has_its_element_and_hostile_text_stays_text() {
         let xml = junit(&report());
-        // A finding has no control characters any more; XML takes some others neither.
+        // A finding has no control characters; XML does not allow some others.
         let survives = HOSTILE.replace(char::is_control, " ").replace('\u{ffff}', "\u{fffd}");
         let seen = parsed(&xml);
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::deployed::redact::shown;
+use crate::deployed::redact::redact as shown;
 use crate::deployed::stack::Stack;
 use crate::docker::Outgoing;
 use crate::fix::Fix;

@@ -1,0 +1,87 @@
+//! Asks Docker about every container of the stack, and about the clocks.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::deployed::stack::{Deployed, Stack};
+use crate::docker::{self, Inspection};
+use crate::plan::observed::{Health, label};
+use crate::render::hash_files;
+use crate::verify::clock::ClockReading;
+
+/// What the containers of a stack were like at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ContainersSnapshot {
+    pub services: BTreeMap<String, ContainerState>,
+    pub clocks: Clocks,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerState {
+    /// `Ok(None)`: the container was removed after the stack was read. `Err`: Docker does not say.
+    pub inspection: Result<Option<Inspection>, String>,
+    /// For a service that has files: their hash as they are now; `None` when they are unreadable.
+    pub files: Option<String>,
+    /// The end of its log, for one that does not run well; without secrets.
+    pub log: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clocks {
+    pub host: Option<ClockReading>,
+    pub prometheus: Option<ClockReading>,
+}
+
+pub async fn look(stack: &Stack) -> ContainersSnapshot {
+    let states = stack.services.iter().map(async |(name, deployed)| {
+        let state = container(stack, name, deployed).await;
+        (name.clone(), state)
+    });
+    let (services, clocks) = tokio::join!(join_all(states), clocks(stack));
+    ContainersSnapshot { services: services.into_iter().collect(), clocks }
+}
+
+async fn container(stack: &Stack, name: &str, deployed: &Deployed) -> ContainerState {
+    let vitals = docker::vitals(&stack.client, &deployed.container.id).await;
+    let well =
+        vitals.as_ref().is_none_or(|vitals| vitals.running && !vitals.restarting && vitals.health != "unhealthy");
+    ContainerState {
+        vitals,
+        files: files_hash(stack, name, deployed).await,
+        log: if well { Vec::new() } else { stack.log(name).await },
+    }
+}
+
+fn runs_well(container: &Inspection) -> bool {
+    container.running && !container.restarting && container.health != Health::Unhealthy
+}
+
+async fn files_hash(stack: &Stack, name: &str, deployed: &Deployed) -> Option<String> {
+    if deployed.container.label(label::FILES).is_empty() {
+        return None;
+    }
+    let files = stack.files(name).await;
+    let hash = || hash_files(files.iter().map(|(path, content)| (path.as_str(), content.as_slice())));
+    (!files.is_empty()).then(hash)
+}
+
+async fn clocks(stack: &Stack) -> Clocks {
+    let host = docker::host(&stack.client).await.ok().and_then(|host| ClockReading::of_host(&host));
+    let prometheus = match stack.prometheus().await {
+        Some(prometheus) => ClockReading::take(async { prometheus.value("time()").await.ok()? }).await,
+        None => None,
+    };
+    Clocks { host, prometheus }
+}
+
+/// Bytes of memory in use, by service. Apart from the rest, since the daemon takes a second to answer.
+pub async fn memory(stack: &Stack) -> BTreeMap<String, u64> {
+    let running = stack.services.iter().filter(|(_, deployed)| deployed.is_running());
+    let used = running.map(async |(name, deployed)| {
+        let used = docker::memory_in_use(&stack.client, &deployed.container.id).await?;
+        Some((name.clone(), used))
+    });
+    join_all(used).await.into_iter().flatten().collect()
+}

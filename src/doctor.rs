@@ -1,6 +1,6 @@
-//! The known traps of this host and stack, looked for without changing anything.
+//! Common problems of this host and stack, found without changing anything.
 //!
-//! Everything is asked first (`seen`); each check then judges what was seen, by itself.
+//! `look` asks everything first; each check then judges what was seen, without asking anything itself.
 
 mod checks;
 mod look;
@@ -16,10 +16,10 @@ use crate::verify::report::{Finding, Verdict};
 use checks::{alerting, clocks, docker, grafana, images, ports, reload, storage};
 use look::Seen;
 
-/// One check: what it finds in all that was seen.
+/// One check: what it finds in everything that was seen.
 type Check = fn(&Seen<'_>) -> Vec<Finding>;
 
-/// Every check, in the order in which they are shown, by what they are about.
+/// Every check in the order of the output, by what it is about.
 const CHECKS: [(&str, &[Check]); 7] = [
     ("Docker", &[docker::engine, docker::image_store, docker::memory_limits, docker::mounts, clocks::check]),
     ("Ports", &[ports::free, ports::open]),
@@ -30,35 +30,36 @@ const CHECKS: [(&str, &[Check]); 7] = [
     ("Alerting", &[alerting::receivers, alerting::watchdog]),
 ];
 
-/// What was found about one part.
+/// What was found about one part of the host or stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Area {
     pub about: &'static str,
     pub findings: Vec<Finding>,
 }
 
-/// All that was found. As JSON: `{stack, host, sprung, areas: [{about, findings: [...]}]}`, findings as in the proof.
+/// Everything that was found. As JSON: `{stack, host, problems, areas: [{about, findings: [...]}]}`, findings as in
+/// `verify`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diagnosis {
     pub stack: String,
     pub host: String,
-    /// How many traps are sprung: findings that are broken.
-    pub sprung: usize,
+    /// How many findings are broken.
+    pub problems: usize,
     pub areas: Vec<Area>,
 }
 
 impl Diagnosis {
-    pub fn of(seen: &Seen<'_>) -> Self {
+    pub fn judge(seen: &Seen<'_>) -> Self {
         let area = |(about, checks): (&'static str, &[Check])| Area {
             about,
             findings: checks.iter().flat_map(|check| check(seen)).collect(),
         };
         let areas: Vec<Area> = CHECKS.into_iter().map(area).filter(|area| !area.findings.is_empty()).collect();
-        let sprung = areas.iter().flat_map(|area| &area.findings).filter(|finding| finding.is_broken()).count();
-        Self { stack: seen.name.to_owned(), host: seen.engine.name.clone(), sprung, areas }
+        let problems = areas.iter().flat_map(|area| &area.findings).filter(|finding| finding.is_broken()).count();
+        Self { stack: seen.name.to_owned(), host: seen.engine.name.clone(), problems, areas }
     }
 
-    /// Makes every fix one for this run: its commands carry the flags that lead to this stack.
+    /// Puts the flags of this run into the commands of every fix.
     pub fn address(&mut self, addressing: &Addressing) {
         let findings = self.areas.iter_mut().flat_map(|area| &mut area.findings);
         findings.filter_map(|finding| finding.fix.as_mut()).for_each(|fix| fix.address(addressing));
@@ -69,7 +70,7 @@ impl Diagnosis {
     }
 }
 
-/// A finding that says what is the case although all is well.
+/// A finding that says what was found although all is well.
 fn fine(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Finding {
     let mut finding = Finding::ok(id, subject);
     finding.what = what.into();
@@ -84,5 +85,5 @@ pub async fn examine(
     catalog: &Catalog,
     bundle: Option<&Bundle>,
 ) -> Diagnosis {
-    Diagnosis::of(&look::look(client, name, observed, catalog, bundle).await)
+    Diagnosis::judge(&look::look(client, name, observed, catalog, bundle).await)
 }

@@ -1,12 +1,11 @@
-//! All that the checks look at, asked once and side by side.
+//! Asks everything that the checks judge, once and concurrently.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::catalog::Catalog;
-use crate::clients::api::json;
+use crate::clients::api::{self, json};
 use crate::clients::exposition::Exposition;
 use crate::clients::prometheus::Prometheus;
 use crate::compose::Service;
@@ -16,19 +15,19 @@ use crate::plan::Observed;
 use crate::plan::observed::{Engine, State};
 use crate::promql::quoted;
 use crate::render::Bundle;
-use crate::time::now;
 use crate::units::parse_duration;
+use crate::verify::clock::ClockReading;
 use crate::yaml;
 
-/// What could be asked, or why not.
+/// An answer, or why there is none.
 pub type Asked<T> = Result<T, String>;
 
 pub struct Seen<'a> {
-    /// Of the stack.
+    /// The stack's name.
     pub name: &'a str,
     pub engine: &'a Engine,
     pub host: Asked<Host>,
-    /// Do mounts of `/` reach into containers? `None` when that cannot be seen from here.
+    /// Do mounts of `/` reach into containers? `None` when this machine cannot see it.
     pub root_shared: Option<bool>,
     pub catalog: &'a Catalog,
     /// What the spec renders to, where there is a spec.
@@ -43,7 +42,7 @@ pub struct Seen<'a> {
 /// A service that is on the host.
 pub struct Deployed {
     pub name: String,
-    /// Of the container.
+    /// The container's name.
     pub container: String,
     pub component: String,
     pub state: State,
@@ -56,15 +55,6 @@ pub struct Deployed {
     pub details: Inspection,
 }
 
-/// A clock beside ours, both in seconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clock {
-    pub theirs: f64,
-    pub ours: f64,
-    /// Half the time that asking took.
-    pub uncertain: f64,
-}
-
 pub struct PrometheusSeen {
     pub service: String,
     pub metrics: Asked<Exposition>,
@@ -72,10 +62,10 @@ pub struct PrometheusSeen {
     pub in_force: Asked<Value>,
     pub deployed: Asked<Value>,
     pub flags: BTreeMap<String, String>,
-    pub clock: Option<Clock>,
-    /// Samples taken in a second.
+    pub clock: Option<ClockReading>,
+    /// Samples that Prometheus stores in a second.
     pub rate: Option<f64>,
-    /// Bytes that are free, by mount point; why not when node-exporter does not tell.
+    /// Free bytes by mount point, or why node-exporter does not report them.
     pub free: Asked<BTreeMap<String, f64>>,
 }
 
@@ -113,7 +103,7 @@ pub struct Source {
     pub read_only: bool,
 }
 
-/// Looks at everything, and changes nothing. Nothing that does not answer is an error here.
+/// Looks at everything and changes nothing. What does not answer is not an error here: the checks judge it.
 pub async fn look<'a>(
     client: &'a Client,
     name: &'a str,
@@ -125,9 +115,9 @@ pub async fn look<'a>(
     let (host, services, prometheus, alertmanager, grafana) = tokio::join!(
         docker::host(client),
         deployed(client, stack.as_ref()),
-        async { prometheus(there(stack.as_ref(), "prometheus")?).await },
-        async { alertmanager(there(stack.as_ref(), "alertmanager")?).await },
-        async { grafana(there(stack.as_ref(), "grafana")?).await },
+        async { prometheus(running(stack.as_ref(), "prometheus")?).await },
+        async { alertmanager(running(stack.as_ref(), "alertmanager")?).await },
+        async { grafana(running(stack.as_ref(), "grafana")?).await },
     );
     Seen {
         name,
@@ -145,19 +135,20 @@ pub async fn look<'a>(
 }
 
 /// The stack and the component's service, when it runs.
-fn there<'a>(stack: Option<&'a Stack>, component: &str) -> Asked<(&'a Stack, &'a str)> {
+fn running<'a>(stack: Option<&'a Stack>, component: &str) -> Asked<(&'a Stack, &'a str)> {
     let stack = stack.ok_or("nothing of the stack is deployed")?;
-    let (name, deployed) = stack.of(component).ok_or_else(|| format!("`{component}` is not in the deployed stack"))?;
+    let (name, deployed) =
+        stack.first_of(component).ok_or_else(|| format!("`{component}` is not in the deployed stack"))?;
     if deployed.is_running() { Ok((stack, name)) } else { Err(format!("`{name}` does not run")) }
 }
 
 async fn deployed(client: &Client, stack: Option<&Stack>) -> Vec<Deployed> {
     let Some(stack) = stack else { return Vec::new() };
     let ids: Vec<&str> = stack.services.values().map(|deployed| deployed.container.id.as_str()).collect();
-    // Where the tag went on to another image, Docker lists the container by its image's id.
+    // When the tag has moved to another image, Docker lists the container by its image's id.
     let images: Vec<&str> = stack.services.values().map(|deployed| deployed.service.image.as_str()).collect();
     let (details, tags) = tokio::join!(docker::inspect_all(client, &ids), docker::image_ids(client, &images));
-    let one = |(name, deployed): (&String, &crate::deployed::stack::Deployed)| Deployed {
+    let service = |(name, deployed): (&String, &crate::deployed::stack::Deployed)| Deployed {
         name: name.clone(),
         container: deployed.container.name.clone(),
         component: deployed.component().to_owned(),
@@ -168,43 +159,40 @@ async fn deployed(client: &Client, stack: Option<&Stack>) -> Vec<Deployed> {
         tag_now: tags.get(&deployed.service.image).cloned(),
         details: details.get(&deployed.container.id).cloned().unwrap_or_default(),
     };
-    stack.services.iter().map(one).collect()
+    stack.services.iter().map(service).collect()
 }
 
 /// A file of a service as JSON.
 async fn file(stack: &Stack, service: &str, path: &str) -> Asked<Value> {
-    let content = stack.files(service).await.get(path).ok_or_else(|| format!("`{path}` cannot be read"))?;
-    let text = std::str::from_utf8(content).map_err(|error| format!("`{path}` is no text: {error}"))?;
+    let content = stack.files(service).await.get(path).ok_or_else(|| format!("`{path}` is unreadable"))?;
+    let text = std::str::from_utf8(content).map_err(|error| format!("`{path}` is not valid text: {error}"))?;
     yaml::parse(path, text).map(|node| node.to_json()).map_err(|error| error.to_string())
 }
 
-/// What a service says of itself.
+/// A service's own metrics.
 async fn metrics(stack: &Stack, service: &str) -> Asked<Exposition> {
-    let endpoint = stack.endpoint(service).await.ok_or("it cannot be asked from here")?;
-    let answer = endpoint.send(&Request::get("/metrics")).await.map_err(|silence| silence.to_string())?;
-    if answer.is_success() {
-        Ok(Exposition::read(&answer.body))
-    } else {
-        Err(format!("`/metrics` answers {}", answer.status))
-    }
+    let endpoint = stack.endpoint(service).await.ok_or("it is unreachable from here")?;
+    let answer = endpoint.send(&Request::get("/metrics")).await.map_err(|error| error.to_string())?;
+    api::metrics(&answer).map_err(|error| error.to_string())
 }
 
 async fn prometheus((stack, service): (&Stack, &str)) -> Asked<PrometheusSeen> {
-    let asked = stack.prometheus().await.ok_or("it cannot be asked from here")?;
+    let asked = stack.prometheus().await.ok_or("it is unreachable from here")?;
     let (metrics, in_force, flags, deployed) = tokio::join!(
         metrics(stack, service),
         async {
-            let text = asked.config().await.map_err(|refusal| refusal.to_string())?;
+            let text = asked.config().await.map_err(|error| error.to_string())?;
             yaml::parse("prometheus.yml", &text).map(|node| node.to_json()).map_err(|error| error.to_string())
         },
         asked.flags(),
         file(stack, service, "prometheus.yml"),
     );
-    // The clock is asked on a way that is known by now, so that finding it does not count.
-    let clock = clock(&asked).await;
+    // Last, over a connection that works by now: finding one would count as uncertainty.
+    let clock = ClockReading::take(async { asked.value("time()").await.ok()? }).await;
     let window = window(&metrics, &deployed, clock);
     let (rate, free) = tokio::join!(rate(&asked, service, window), async {
-        let (node, _) = stack.of("node-exporter").ok_or("node-exporter, which would tell, is not in the stack")?;
+        let (node, _) =
+            stack.first_of("node-exporter").ok_or("the stack has no node-exporter, which reports free space")?;
         free(&asked, deployed.as_ref().map_err(Clone::clone)?, node).await
     });
     Ok(PrometheusSeen {
@@ -219,16 +207,9 @@ async fn prometheus((stack, service): (&Stack, &str)) -> Asked<PrometheusSeen> {
     })
 }
 
-async fn clock(prometheus: &Prometheus<'_>) -> Option<Clock> {
-    let before = now();
-    let theirs = prometheus.value("time()").await.ok()??;
-    let after = now();
-    Some(Clock { theirs, ours: f64::midpoint(before, after), uncertain: (after - before) / 2.0 })
-}
-
-/// The last seconds that are sure to be full of scrapes: five minutes, or less after a start. `None` when there were
-/// too few scrapes yet.
-fn window(metrics: &Asked<Exposition>, deployed: &Asked<Value>, clock: Option<Clock>) -> Option<u64> {
+/// How many seconds back there surely are scrapes: five minutes, or less after a start. `None` when there were too few
+/// scrapes yet.
+fn window(metrics: &Asked<Exposition>, deployed: &Asked<Value>, clock: Option<ClockReading>) -> Option<u64> {
     let started = metrics.as_ref().ok()?.value("process_start_time_seconds")?;
     let interval = deployed.as_ref().ok().and_then(|config| config["global"]["scrape_interval"].as_str());
     let interval = interval.and_then(parse_duration).unwrap_or(60.0);
@@ -236,7 +217,7 @@ fn window(metrics: &Asked<Exposition>, deployed: &Asked<Value>, clock: Option<Cl
     (window >= 2.0 * interval && window >= 1.0).then_some(window as u64)
 }
 
-/// Samples a second over the window; a longer one than there is data would make less of it.
+/// Samples a second over the window; a window that began before the first scrape would yield too few.
 async fn rate(prometheus: &Prometheus<'_>, service: &str, window: Option<u64>) -> Option<f64> {
     let window = window?;
     let instance = quoted(service);
@@ -247,11 +228,11 @@ async fn rate(prometheus: &Prometheus<'_>, service: &str, window: Option<u64>) -
 async fn free(prometheus: &Prometheus<'_>, config: &Value, node: &str) -> Asked<BTreeMap<String, f64>> {
     let instance = instance(config, node).ok_or_else(|| format!("Prometheus does not scrape `{node}`"))?;
     let expr = format!("node_filesystem_avail_bytes{{instance={}}}", quoted(instance));
-    let found = prometheus.query(&expr).await.map_err(|refusal| refusal.to_string())?;
+    let found = prometheus.query(&expr).await.map_err(|error| error.to_string())?;
     if found.is_empty() {
         return Err(format!("Prometheus has no disk sizes from `{node}` yet"));
     }
-    Ok(found.into_iter().filter_map(|mut one| Some((one.labels.remove("mountpoint")?, one.value))).collect())
+    Ok(found.into_iter().filter_map(|mut sample| Some((sample.labels.remove("mountpoint")?, sample.value))).collect())
 }
 
 /// The label `instance` that a service's target has in a Prometheus configuration.
@@ -266,10 +247,10 @@ fn instance<'a>(config: &'a Value, service: &str) -> Option<&'a str> {
 }
 
 async fn alertmanager((stack, service): (&Stack, &str)) -> Asked<AlertmanagerSeen> {
-    let asked = stack.alertmanager().await.ok_or("it cannot be asked from here")?;
+    let asked = stack.alertmanager().await.ok_or("it is unreachable from here")?;
     let (metrics, in_force, deployed) =
         tokio::join!(metrics(stack, service), asked.config(), file(stack, service, "alertmanager.yml"));
-    let in_force = in_force.map_err(|refusal| refusal.to_string());
+    let in_force = in_force.map_err(|error| error.to_string());
     Ok(AlertmanagerSeen { service: service.to_owned(), metrics, in_force, deployed })
 }
 
@@ -277,15 +258,16 @@ async fn grafana((stack, service): (&Stack, &str)) -> Asked<GrafanaSeen> {
     let environment = &stack.services[service].service.environment;
     let setting = |name: &str| environment.get(name).cloned();
     let user = setting("GF_SECURITY_ADMIN_USER").unwrap_or_else(|| "admin".into());
-    let password_file = setting("GF_SECURITY_ADMIN_PASSWORD__FILE").ok_or("its password is not of our making")?;
+    let password_file =
+        setting("GF_SECURITY_ADMIN_PASSWORD__FILE").ok_or("its password is not managed by Watchpost")?;
     let (asked, provisioned) =
         tokio::join!(stack.grafana(), file(stack, service, "provisioning/datasources/watchpost.yml"));
-    let asked = asked.ok_or("it cannot be asked from here")?;
+    let asked = asked.ok_or("it is unreachable from here")?;
     Ok(GrafanaSeen {
         service: service.to_owned(),
         user,
         password_file,
-        // One question is login and list in one: five failed logins lock the account.
+        // One request both logs in and lists: five failed logins lock the account.
         sources: sources(&asked).await,
         provisioned: provisioned.map(|file| declared(&file)).unwrap_or_default(),
     })
@@ -294,7 +276,7 @@ async fn grafana((stack, service): (&Stack, &str)) -> Asked<GrafanaSeen> {
 async fn sources(grafana: &crate::clients::grafana::Grafana<'_>) -> Result<Vec<Source>, Refused> {
     let other = |refusal: crate::clients::api::ApiError| Refused::Other(refusal.to_string());
     if !grafana.has_login() {
-        return Err(Refused::Other("its password cannot be read from the container".into()));
+        return Err(Refused::Other("its password in the container is unreadable".into()));
     }
     let answer = grafana.ask(Request::get("/api/datasources")).await.map_err(other)?;
     match answer.status {
@@ -324,20 +306,69 @@ impl Seen<'_> {
     }
 }
 
-impl Clock {
-    /// The clock of the Docker host.
-    pub fn of(host: &Host) -> Option<Self> {
-        let ours = host.asked_at?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64();
-        Some(Self {
-            theirs: crate::time::parse(&host.system_time)?,
-            ours,
-            uncertain: host.round_trip.as_secs_f64() / 2.0,
-        })
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+
+    /// What a healthy host without any service looks like; tests change what they are about.
+    pub struct Bench {
+        pub engine: Engine,
+        pub catalog: Catalog,
+        pub observed: Observed,
+        pub bundle: Option<Bundle>,
     }
 
-    /// Seconds that it is ahead of ours; 0 where that may come from the asking alone.
-    pub fn ahead(&self) -> f64 {
-        let skew = self.theirs - self.ours;
-        if skew.abs() <= self.uncertain { 0.0 } else { skew - self.uncertain.copysign(skew) }
+    impl Bench {
+        pub fn new() -> Self {
+            let engine = Engine { version: "29.1.0".into(), api_version: "1.52".into(), ..Engine::default() };
+            let catalog = Catalog::embedded().expect("the catalog");
+            Self { engine, catalog, observed: Observed::default(), bundle: None }
+        }
+
+        pub fn seen(&self) -> Seen<'_> {
+            let nothing = || "nothing of the stack is deployed".to_owned();
+            Seen {
+                name: "shop",
+                engine: &self.engine,
+                host: Ok(Host { storage_driver: "overlay2".into(), memory_limits: true, ..Host::default() }),
+                root_shared: Some(true),
+                catalog: &self.catalog,
+                bundle: self.bundle.as_ref(),
+                observed: &self.observed,
+                services: Vec::new(),
+                prometheus: Err(nothing()),
+                alertmanager: Err(nothing()),
+                grafana: Err(nothing()),
+            }
+        }
+    }
+
+    /// A running service of that component, called as the component is.
+    pub fn deployed(component: &str, image: &str) -> Deployed {
+        Deployed {
+            name: component.into(),
+            container: format!("shop-{component}-1"),
+            component: component.into(),
+            state: State::Running,
+            service: Service { image: image.into(), ..Service::default() },
+            image: image.into(),
+            image_id: String::new(),
+            tag_now: None,
+            details: Inspection::default(),
+        }
+    }
+
+    /// A Prometheus that answers nothing of note.
+    pub fn prometheus() -> PrometheusSeen {
+        PrometheusSeen {
+            service: "prometheus".into(),
+            metrics: Ok(Exposition::default()),
+            in_force: Ok(Value::Null),
+            deployed: Ok(Value::Null),
+            flags: BTreeMap::new(),
+            clock: None,
+            rate: None,
+            free: Ok(BTreeMap::new()),
+        }
     }
 }

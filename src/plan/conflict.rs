@@ -1,6 +1,6 @@
 //! What stands in the way: names and ports that belong to somebody else. Found before anything is touched.
 
-use super::observed::Observed;
+use super::observed::{Observed, TakenPort};
 use crate::compose::values::Port;
 use crate::compose::{File, Service};
 use crate::error::{Error, Result};
@@ -34,14 +34,20 @@ pub fn check(file: &File, observed: &Observed, changing: &[&str]) -> Result<()> 
 
 /// Ports that the service wants to be published on and somebody else holds, each an error.
 pub fn taken(name: &str, service: &Service, observed: &Observed) -> Vec<Error> {
-    let ports = service.ports.iter().filter_map(|text| Port::parse(text).ok());
-    let clash = |port: Port| {
-        let taken = observed.taken_ports.iter().find(|taken| port.clashes(&taken.ip, taken.port, &taken.protocol))?;
-        Some(
-            Error::new(format!("port {} of {} is taken: {} holds it", port.host, port.ip, taken.holder))
-                .cause(format!("service `{name}` wants to be published there"))
-                .hint(format!("free it, or choose another: `--set {name}.port={}`", port.host.saturating_add(1))),
-        )
+    let error = |(port, taken): (Port, &TakenPort)| {
+        Error::new(format!("port {} of {} is taken: {} holds it", port.host, port.ip, taken.holder))
+            .cause(format!("service `{name}` wants to be published there"))
+            .hint(format!("free it, or choose another: `--set {name}.port={}`", port.host.saturating_add(1)))
     };
-    ports.filter_map(clash).collect()
+    clashes(service, observed).into_iter().map(error).collect()
+}
+
+/// Ports that the service publishes and somebody else holds.
+pub fn clashes<'a>(service: &Service, observed: &'a Observed) -> Vec<(Port, &'a TakenPort)> {
+    let mut clashes = Vec::new();
+    for port in service.ports.iter().filter_map(|text| Port::parse(text).ok()) {
+        let held = observed.taken_ports.iter().find(|taken| port.clashes(&taken.ip, taken.port, &taken.protocol));
+        clashes.extend(held.map(|taken| (port, taken)));
+    }
+    clashes
 }

@@ -88,10 +88,9 @@ fn summary(diagnosis: &Diagnosis) -> String {
         0 => String::new(),
         notes => format!(", {} worth knowing", count(notes, "thing")),
     };
-    match diagnosis.sprung {
-        0 => format!("No trap is sprung{worth}."),
-        1 => format!("1 trap is sprung{worth}."),
-        sprung => format!("{sprung} traps are sprung{worth}."),
+    match diagnosis.problems {
+        0 => format!("No problem found{worth}."),
+        problems => format!("{} found{worth}.", count(problems, "problem")),
     }
 }
 
@@ -102,7 +101,7 @@ mod tests {
 
     #[test]
     fn findings_are_aligned_and_broken_at_spaces() {
-        let broken = Finding::broken("storage:disk", "disk", "30 days of data need 88 GB, and 50 GB are there")
+        let broken = Finding::broken("storage:disk", "disk", "30 days of data needs 88 GB but only 50 GB is free")
             .why("20,000 samples/s at 1.7 bytes")
             .fix("watchpost up --set prometheus.retention=13d");
         let areas = vec![
@@ -115,19 +114,19 @@ mod tests {
             },
             Area { about: "Storage", findings: vec![broken, Finding::note("storage:series", "memory", "tight")] },
         ];
-        let diagnosis = Diagnosis { stack: "m".into(), host: "local Docker".into(), sprung: 1, areas };
+        let diagnosis = Diagnosis { stack: "m".into(), host: "local Docker".into(), problems: 1, areas };
         let text = anstream::adapter::strip_str(&render(&diagnosis, Some(60))).to_string();
         insta::assert_snapshot!(text, @r"
         Docker
           ✓ engine
           – clock   not checked: no way
         Storage
-          ✗ disk    30 days of data need 88 GB, and 50 GB are there
+          ✗ disk    30 days of data needs 88 GB but only 50 GB is free
               why: 20,000 samples/s at 1.7 bytes
               fix: watchpost up --set prometheus.retention=13d
           ! memory  tight
 
-        1 trap is sprung, 1 thing worth knowing.
+        1 problem found, 1 thing worth knowing.
         ");
         assert!(text.lines().all(|line| console::measure_text_width(line) <= 60), "{text}");
     }

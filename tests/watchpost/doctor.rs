@@ -1,4 +1,4 @@
-//! Traps are set one after the other; the doctor names each, and what it says fixes it.
+//! Problems are made one after the other; `doctor` names each, and its fix fixes it.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -81,13 +81,13 @@ fn a_host_is_examined_before_anything_is_deployed() {
     let held = is(&diagnosis, "port:prometheus/1", "broken");
     assert!(text(&held, "what").contains(&format!("port {port} of 127.0.0.1 is taken")), "{held}");
     assert!(text(&held, "fix").contains("--set prometheus.port="), "{held}");
-    assert_eq!(diagnosis["sprung"], 1);
+    assert_eq!(diagnosis["problems"], 1);
 
     let open = doctor(&stack, 1, &["--set", "alertmanager.bind=0.0.0.0", "--set", "grafana.bind=0.0.0.0"]);
     let open: Vec<&str> = findings(&open).iter().map(|f| text(f, "id")).filter(|id| id.starts_with("open:")).collect();
     assert_eq!(open, [format!("open:alertmanager/{}", stack.alertmanager)], "Grafana has a login");
     let said = stack.run(&["doctor"]).expect(1);
-    assert!(said.stdout.contains("✗ prometheus") && said.stdout.contains("1 trap is sprung"), "{}", said.stdout);
+    assert!(said.stdout.contains("✗ prometheus") && said.stdout.contains("1 problem found"), "{}", said.stdout);
     assert!(stack.containers().is_empty(), "nothing was deployed by looking");
 }
 
@@ -106,7 +106,7 @@ fn proof_is_as_documented(stack: &Stack) {
 }
 
 #[test]
-fn a_healthy_stack_has_no_trap_and_each_that_is_set_is_named_and_fixed() {
+fn a_healthy_stack_has_no_problem_and_each_that_is_made_is_named_and_fixed() {
     let stack = Stack::new("standard", "");
     stack.run(&["up", "--yes", "--no-verify"]).expect(0);
     // The receivers' server joins the stack's network before there is anything to be sent.
@@ -212,7 +212,7 @@ fn strange_images_tight_memory_and_a_silent_receiver_are_named() {
     let diagnosis = stack.run(&["doctor", "-o", "json"]).json();
     let image = is(&diagnosis, "image:catalog/node-exporter", "note");
     assert!(text(&image, "what").contains("not the catalog's `prom/node-exporter:v1.11.1`"), "{image}");
-    assert!(text(&image, "fix").contains("out of the spec"), "{image}");
+    assert!(text(&image, "fix").contains("remove `image`"), "{image}");
     let moved = is(&diagnosis, "image:tag/node-exporter", "note");
     assert!(text(&moved, "what").contains(&format!("`{name}` names another image")), "{moved}");
     let watchdog = is(&diagnosis, "watchdog", "note");

@@ -9,7 +9,7 @@ use crate::doctor;
 use crate::error::Exit;
 use crate::ui::diagnosis;
 
-/// Look for known traps on this host and in this stack, and change nothing
+/// Look for common problems of this host and this stack, and change nothing
 ///
 /// Docker and its host, ports, images, disk against retention, memory against series, configuration that was not
 /// taken, Grafana's password and data sources, receivers, the Watchdog. It works before anything is deployed too, and
@@ -19,10 +19,10 @@ use crate::ui::diagnosis;
   watchpost doctor                    this host, and the stack of ./watchpost.yaml
   watchpost doctor --stack standard   before a first deploy, without a spec
 
-Signs: ✓ well, ! worth knowing, ✗ a trap is sprung, – not checked.
-Exit status: 0 when no trap is sprung, 1 when one is.
+Signs: ✓ well, ! worth knowing, ✗ a problem, – not checked.
+Exit status: 0 without a problem, 1 with one.
 
-With -o json: {\"stack\", \"host\", \"sprung\", \"areas\": [{about, findings: [{id, subject, verdict, what, why, fix}]}]},
+With -o json: {\"stack\", \"host\", \"problems\", \"areas\": [{about, findings: [{id, subject, verdict, what, why, fix}]}]},
 findings as in `watchpost schema proof`")]
 pub struct Args {
     #[command(flatten)]
@@ -48,5 +48,5 @@ async fn examine(args: &Args, context: &Context) -> Result<Exit> {
         context.ui.say(&format!("{name} · {host} {}\n", engine.version));
         context.ui.data(&diagnosis::render(&diagnosis, context.ui.width))?;
     }
-    Ok(if diagnosis.sprung > 0 { Exit::Error } else { Exit::Done })
+    Ok(if diagnosis.problems > 0 { Exit::Error } else { Exit::Done })
 }

@@ -1,59 +1,73 @@
-//! This machine's clock beside those that it talks to.
+//! The clocks of the Docker host and of Prometheus beside this machine's.
 
 use crate::doctor::fine;
-use crate::doctor::look::{Clock, Seen};
-use crate::units::format_roughly;
+use crate::doctor::look::Seen;
+use crate::verify::clock::ClockReading;
 use crate::verify::report::Finding;
-
-/// From here on, people notice: an alert seems to come from the future.
-const NOTICED: f64 = 2.0;
-/// From here on, "the last minute" asked from here is empty there.
-const HARMFUL: f64 = 30.0;
 
 pub fn check(seen: &Seen<'_>) -> Vec<Finding> {
     let host = match &seen.host {
-        Ok(host) => Clock::of(host).ok_or("the Docker host does not tell its time".to_owned()),
+        Ok(host) => ClockReading::of_host(host).ok_or("the Docker host does not report its time".to_owned()),
         Err(why) => Err(why.clone()),
     };
-    let mut findings = vec![judge("clock:host", "clock of the host", "The Docker host's clock", host)];
+    let mut findings = vec![judge("clock:host", "clock of the host", "the Docker host's", host)];
     if let Ok(prometheus) = &seen.prometheus {
-        let clock = prometheus.clock.ok_or("Prometheus does not tell its time".to_owned());
-        findings.push(judge("clock:prometheus", "clock of Prometheus", "Prometheus's clock", clock));
+        let clock = prometheus.clock.ok_or("Prometheus does not report its time".to_owned());
+        findings.push(judge("clock:prometheus", "clock of Prometheus", "Prometheus's", clock));
     }
     findings
 }
 
-fn judge(id: &str, subject: &str, whose: &str, clock: Result<Clock, String>) -> Finding {
-    let ahead = match clock {
-        Ok(clock) => clock.ahead(),
-        Err(why) => return Finding::not_checked(id, subject, why),
-    };
-    if ahead.abs() < NOTICED {
-        return fine(id, subject, "agrees with this machine's");
+fn judge(id: &str, subject: &str, whose: &str, clock: Result<ClockReading, String>) -> Finding {
+    match clock {
+        Err(why) => Finding::not_checked(id, subject, why),
+        Ok(clock) => {
+            clock.finding(id, subject, whose).unwrap_or_else(|| fine(id, subject, "agrees with this machine's"))
+        }
     }
-    let direction = if ahead > 0.0 { "ahead of" } else { "behind" };
-    let what = format!("{} {direction} this machine's", format_roughly(ahead.abs()));
-    let found =
-        if ahead.abs() < HARMFUL { Finding::note(id, subject, what) } else { Finding::broken(id, subject, what) };
-    found
-        .why(format!("{whose} and this machine's differ: times of alerts and graphs are shifted by as much"))
-        .fix("let both take their time from the network: `timedatectl set-ntp true`")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::doctor::look::testing::{Bench, prometheus};
+    use crate::time;
     use crate::verify::report::Verdict;
 
+    fn verdicts(seen: &Seen<'_>) -> Vec<(String, Verdict)> {
+        check(seen).into_iter().map(|finding| (finding.id, finding.verdict)).collect()
+    }
+
     #[test]
-    fn only_what_asking_cannot_explain_counts_as_skew() {
-        let verdict =
-            |theirs, uncertain| judge("clock:host", "", "", Ok(Clock { theirs, ours: 1000.0, uncertain })).verdict;
-        assert_eq!(verdict(1001.0, 0.0), Verdict::Ok);
-        assert_eq!(verdict(1040.0, 39.0), Verdict::Ok);
-        assert_eq!(verdict(995.0, 0.1), Verdict::Note);
-        assert_eq!(verdict(900.0, 0.1), Verdict::Broken);
-        let said = judge("clock:host", "", "", Ok(Clock { theirs: 900.0, ours: 1000.0, uncertain: 0.0 })).what;
-        assert_eq!(said, "100 seconds behind this machine's");
+    fn clocks_that_agree_are_fine_and_those_that_differ_are_judged_as_verify_does() {
+        let bench = Bench::new();
+        let mut seen = bench.seen();
+        let host = seen.host.as_mut().expect("a host");
+        host.system_time = time::text(1_700_000_000.0);
+        host.asked_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_001));
+        let reading = |theirs| Some(ClockReading { theirs, ours: 1000.0, uncertain: 0.0 });
+        seen.prometheus = Ok(crate::doctor::look::PrometheusSeen { clock: reading(1000.5), ..prometheus() });
+        let fine = [("clock:host".to_owned(), Verdict::Ok), ("clock:prometheus".to_owned(), Verdict::Ok)];
+        assert_eq!(verdicts(&seen), fine);
+
+        seen.host.as_mut().expect("a host").system_time = time::text(1_700_000_100.0);
+        seen.prometheus = Ok(crate::doctor::look::PrometheusSeen { clock: reading(996.0), ..prometheus() });
+        let found = check(&seen);
+        assert_eq!((found[0].verdict, found[1].verdict), (Verdict::Broken, Verdict::Note));
+        assert_eq!(found[0].what, "the Docker host's clock is 99 seconds ahead of this machine's");
+    }
+
+    #[test]
+    fn a_clock_that_nobody_reports_is_not_checked() {
+        let bench = Bench::new();
+        let mut seen = bench.seen();
+        seen.prometheus = Ok(prometheus());
+        let found = check(&seen);
+        assert_eq!((found[0].verdict, found[1].verdict), (Verdict::NotChecked, Verdict::NotChecked));
+        assert_eq!(found[0].what, "the Docker host does not report its time");
+        seen.host = Err("the daemon does not answer".into());
+        assert_eq!(check(&seen)[0].what, "the daemon does not answer");
     }
 }

@@ -1,49 +1,52 @@
-//! Prometheus's disk against its retention, its memory against its series.
+//! Does Prometheus's retention fit its disk, and do its series fit its memory?
 
 use std::collections::BTreeMap;
 
 use crate::doctor::fine;
-use crate::doctor::look::{PrometheusSeen, Seen};
-use crate::units::{format_bytes, format_roughly, format_thousands};
-use crate::units::{parse_duration, parse_size};
+use crate::doctor::look::{Deployed, PrometheusSeen, Seen};
+use crate::fix::Fix;
+use crate::units::{format_bytes, format_roughly, format_thousands, parse_duration, parse_size};
+use crate::verify::memory;
 use crate::verify::report::Finding;
 
-/// Bytes that a sample takes on disk, index included, until compaction has measured it.
+/// Bytes on disk for a sample, index included, until compaction has measured it.
 /// <https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects>
 const BYTES_A_SAMPLE: f64 = 1.7;
-/// Of a disk, this share may be planned for.
+/// Only this share of a disk may be planned for.
 const SHARE: f64 = 0.8;
-/// Bytes of memory that a series takes at the least, and so that queries and compaction have room.
+/// Bytes of memory that a series needs at least, and with room for queries and compaction.
 const SERIES_LEAST: f64 = 3000.0;
 const SERIES_COMFORTABLE: f64 = 8000.0;
-/// Prometheus's own, when nothing is said.
+/// Prometheus's default.
 const RETENTION: &str = "15d";
+/// In seconds.
+const DAY: f64 = 86_400.0;
 
-/// What the estimate rests on. Bytes and seconds.
+/// What the estimate is made from, in bytes and seconds.
 struct Disk {
     samples_per_second: f64,
     bytes_per_sample: f64,
-    /// By compaction, not assumed.
+    /// Measured by compaction, not assumed.
     measured: bool,
     retention: f64,
     /// `retention.size`, when it is set.
     limit: Option<f64>,
     free: f64,
     used: f64,
-    /// Of what is not in blocks yet.
+    /// Bytes that are not in blocks yet.
     head: f64,
 }
 
 pub fn disk(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("storage:disk", "disk");
-    let Ok(prometheus) = &seen.prometheus else { return not_there(seen, id, subject) };
+    let Ok(prometheus) = &seen.prometheus else { return no_prometheus(seen, id, subject) };
     match measured(seen, prometheus) {
         Ok(disk) => vec![judge(&disk, &prometheus.service)],
         Err(why) => vec![Finding::not_checked(id, subject, why)],
     }
 }
 
-fn not_there(seen: &Seen<'_>, id: &str, subject: &str) -> Vec<Finding> {
+fn no_prometheus(seen: &Seen<'_>, id: &str, subject: &str) -> Vec<Finding> {
     let why = seen.prometheus.as_ref().err().cloned().unwrap_or_default();
     vec![Finding::not_checked(id, subject, why)]
 }
@@ -51,11 +54,11 @@ fn not_there(seen: &Seen<'_>, id: &str, subject: &str) -> Vec<Finding> {
 fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String> {
     let metrics = prometheus.metrics.as_ref()?;
     let rate = prometheus.rate.filter(|rate| *rate > 0.0);
-    let rate = rate.ok_or("how fast samples come shows after a few scrapes")?;
+    let rate = rate.ok_or("the sample rate is known only after a few scrapes")?;
     let deployed = seen.service(&prometheus.service);
     let flag = |name: &str| prometheus.flags.get(name).map(String::as_str).unwrap_or_default();
     let folder = deployed.and_then(|deployed| deployed.details.mounts.get(flag("storage.tsdb.path")));
-    let folder = folder.ok_or("its data is in no volume")?;
+    let folder = folder.ok_or("Prometheus's data is not in a volume")?;
     let free = of_folder(prometheus.free.as_ref()?, folder).ok_or("node-exporter does not see the volume's disk")?;
     let chunks = metrics
         .value("prometheus_tsdb_compaction_chunk_size_bytes_sum")
@@ -75,82 +78,69 @@ fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String
     })
 }
 
-/// Seconds; `0s` is what Prometheus shows when nothing was said.
+/// In seconds; Prometheus shows `0s` for its default.
 fn retention(text: &str) -> f64 {
     let seconds = parse_duration(text).filter(|seconds| *seconds > 0.0);
     seconds.or_else(|| parse_duration(RETENTION)).unwrap_or_default()
 }
 
-/// What is free on the filesystem that holds the folder: that of the longest mount point above it.
+/// Free bytes on the filesystem of the folder: that of the longest mount point above it.
 fn of_folder(free: &BTreeMap<String, f64>, folder: &str) -> Option<f64> {
     let above = |mount: &str| {
         let mount = mount.trim_end_matches('/');
         folder.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    free.iter().filter(|(mount, _)| above(mount)).max_by_key(|(mount, _)| mount.len()).map(|(_, free)| *free)
+    let nearest = free.iter().filter(|(mount, _)| above(mount)).max_by_key(|(mount, _)| mount.len());
+    nearest.map(|(_, free)| *free)
 }
 
 fn judge(disk: &Disk, service: &str) -> Finding {
     let (id, subject) = ("storage:disk", "disk");
-    let daily = disk.samples_per_second * disk.bytes_per_sample;
-    let need = daily * disk.retention + disk.head;
+    let daily = disk.samples_per_second * disk.bytes_per_sample * DAY;
+    let need = daily * disk.retention / DAY + disk.head;
     let room = disk.free + disk.used;
     let kept = format_roughly(disk.retention);
-    let how = format!(
-        "{} samples/s at {:.1} bytes ({})",
-        format_thousands(disk.samples_per_second),
-        disk.bytes_per_sample,
-        if disk.measured { "measured" } else { "assumed until the first compaction" }
-    );
-    // As many whole days as fit.
-    let fits = ((room * SHARE - disk.head) / daily / 86_400.0).floor();
-    let shorter =
-        if fits >= 1.0 { format!("watchpost up --set {service}.retention={fits:.0}d") } else { String::new() };
-    let limited = format!("watchpost up --set {service}.retention_size={:.0}MB", room * SHARE / 1_048_576.0);
-    let fix = if shorter.is_empty() { limited } else { format!("{shorter}, or {limited}") };
+    let origin = if disk.measured { "measured" } else { "assumed until the first compaction" };
+    let rate = format_thousands(disk.samples_per_second);
+    let why = format!("{rate} samples/s at {:.1} bytes ({origin})", disk.bytes_per_sample);
+    let fix = fit_disk(service, room * SHARE, disk.head, daily);
+    let bytes = |bytes: f64| format_bytes(bytes as u64);
     if let Some(limit) = disk.limit {
         if limit > room {
-            return Finding::broken(
-                id,
-                subject,
-                format!("may take {}, and {} are there", format_bytes(limit as u64), format_bytes(room as u64)),
-            )
-            .why("`retention_size` is more than the disk has: it is full before the oldest data goes")
-            .fix(fix);
+            let what = format!("may use {} but only {} is free", bytes(limit), bytes(room));
+            return Finding::broken(id, subject, what)
+                .why("`retention_size` exceeds the disk, which fills up before Prometheus removes its oldest data")
+                .fix(fix);
         }
         if need > limit {
-            let lasts = format_roughly((limit - disk.head).max(0.0) / daily);
-            return Finding::note(
-                id,
-                subject,
-                format!("{} last for {lasts}, not for {kept}", format_bytes(limit as u64)),
-            )
-            .why(format!("{how}; `retention_size` ends it sooner"))
-            .fix(format!("raise `retention_size` of `{service}`, or lower `retention` to what it comes to"));
+            let lasts = format_roughly((limit - disk.head).max(0.0) / daily * DAY);
+            let what = format!("{} holds {lasts} of data, not {kept}", bytes(limit));
+            let raise = format!("raise `retention_size`, or lower `retention` to {lasts}");
+            return Finding::note(id, subject, what)
+                .why(format!("{why}; Prometheus removes what exceeds `retention_size`"))
+                .fix(Fix::spec(format!("components.{service}"), raise).then(Fix::up()));
         }
+    } else if need > room {
+        let what = format!("{kept} of data needs {} but only {} is free", bytes(need), bytes(room));
+        return Finding::broken(id, subject, what).why(why).fix(fix);
     }
-    let what =
-        format!("{kept} of data take {}; {} are free", format_bytes(need as u64), format_bytes(disk.free as u64));
-    if disk.limit.is_none() && need > room {
-        return Finding::broken(
-            id,
-            subject,
-            format!("{kept} of data need {}, and {} are there", format_bytes(need as u64), format_bytes(room as u64)),
-        )
-        .why(how)
-        .fix(fix);
-    }
+    let what = format!("{kept} of data needs {}; {} is free", bytes(need), bytes(disk.free));
     if disk.limit.is_none() && need > room * SHARE {
-        return Finding::note(id, subject, what).why(format!("{how}; that is more than 80 % of the disk")).fix(fix);
+        return Finding::note(id, subject, what).why(format!("{why}; that is more than 80 % of the disk")).fix(fix);
     }
-    let mut finding = fine(id, subject, what);
-    finding.why.push(how);
-    finding
+    fine(id, subject, what).why(why)
+}
+
+/// As many whole days as fit into `room` bytes, or as many bytes.
+fn fit_disk(service: &str, room: f64, head: f64, daily: f64) -> Fix {
+    let size = Fix::set(format_args!("{service}.retention_size"), format_args!("{:.0}MB", room / 1_048_576.0));
+    let days = ((room - head) / daily).floor();
+    if days < 1.0 { size } else { Fix::set(format_args!("{service}.retention"), format_args!("{days:.0}d")).or(size) }
 }
 
 pub fn series(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("storage:series", "memory");
-    let Ok(prometheus) = &seen.prometheus else { return not_there(seen, id, subject) };
+    let Ok(prometheus) = &seen.prometheus else { return no_prometheus(seen, id, subject) };
     let series = match &prometheus.metrics {
         Ok(metrics) => metrics.value("prometheus_tsdb_head_series"),
         Err(why) => return vec![Finding::not_checked(id, subject, why)],
@@ -162,49 +152,39 @@ pub fn series(seen: &Seen<'_>) -> Vec<Finding> {
     vec![fits(series, limit as f64, &prometheus.service)]
 }
 
-/// `limit` in bytes; 0: none.
+/// `limit` is in bytes; 0: none.
 fn fits(series: f64, limit: f64, service: &str) -> Finding {
     let (id, subject) = ("storage:series", "memory");
     let (least, comfortable) = (series * SERIES_LEAST, series * SERIES_COMFORTABLE);
-    let said = format_thousands(series);
+    let count = format_thousands(series);
+    let bytes = |bytes: f64| format_bytes(bytes as u64);
     if limit == 0.0 {
-        return fine(id, subject, format!("{said} series, without a limit"));
+        return fine(id, subject, format!("{count} series, without a limit"));
     }
-    let what =
-        format!("{said} series want {}; the limit is {}", format_bytes(comfortable as u64), format_bytes(limit as u64));
     // In whole steps of 64 MB, with some air.
     let steps = (comfortable * 1.25 / f64::from(64 << 20)).ceil().max(1.0) * 64.0;
-    let fix = format!("watchpost up --set {service}.memory={steps:.0}m");
+    let fix = Fix::set(format_args!("{service}.memory"), format_args!("{steps:.0}m"));
     if least > limit {
-        return Finding::broken(
-            id,
-            subject,
-            format!(
-                "{said} series need {} at the least; the limit is {}",
-                format_bytes(least as u64),
-                format_bytes(limit as u64)
-            ),
-        )
-        .why("the kernel ends Prometheus when it takes more than its limit")
-        .fix(fix);
+        let what = format!("{count} series need at least {}; the limit is {}", bytes(least), bytes(limit));
+        return Finding::broken(id, subject, what).why("the kernel kills Prometheus at its limit").fix(fix);
     }
+    let what = format!("{count} series need {}; the limit is {}", bytes(comfortable), bytes(limit));
     if comfortable > limit {
         return Finding::note(id, subject, what)
-            .why("queries and compaction have no room: count 8 kB a series")
+            .why("queries and compaction have no room: count 8 kB for a series")
             .fix(fix);
     }
     fine(id, subject, what)
 }
 
-/// Services that the kernel ended.
+/// Services that the kernel killed.
 pub fn killed(seen: &Seen<'_>) -> Vec<Finding> {
     let killed = seen.services.iter().filter(|deployed| deployed.details.out_of_memory);
-    let finding = |deployed: &crate::doctor::look::Deployed| {
-        let limit = format_bytes(deployed.details.memory_limit as f64 as u64);
-        let double = (deployed.details.memory_limit >> 19).max(64);
-        Finding::broken(format!("oom:{}", deployed.name), &deployed.name, "was ended by the kernel: out of memory")
-            .why(format!("it took more than its limit of {limit}"))
-            .fix(format!("watchpost up --set {}.memory={double}m", deployed.name))
+    let finding = |deployed: &Deployed| {
+        let (name, limit) = (&deployed.name, deployed.details.memory_limit);
+        Finding::broken(format!("oom:{name}"), name, "ran out of memory")
+            .why(memory::killed(limit))
+            .fix(memory::raise(name, limit))
     };
     killed.map(finding).collect()
 }
@@ -212,11 +192,102 @@ pub fn killed(seen: &Seen<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::exposition::Exposition;
+    use crate::doctor::look::testing::{Bench, deployed, prometheus};
     use crate::verify::report::Verdict;
+
+    /// 20,000 samples a second into a volume on a disk of that many bytes.
+    fn seen(bench: &Bench, free: f64) -> Seen<'_> {
+        let folder = "/var/lib/docker/volumes/shop/_data";
+        let mut running = deployed("prometheus", "prom/prometheus:v3");
+        running.details.mounts = BTreeMap::from([("/prometheus".to_owned(), folder.to_owned())]);
+        running.details.memory_limit = 2_000_000_000;
+        let mut seen = bench.seen();
+        seen.services = vec![running];
+        seen.prometheus = Ok(PrometheusSeen {
+            metrics: Ok(Exposition::read("prometheus_tsdb_head_series 100000\n")),
+            flags: BTreeMap::from([
+                ("storage.tsdb.path".to_owned(), "/prometheus".to_owned()),
+                ("storage.tsdb.retention.time".to_owned(), "30d".to_owned()),
+            ]),
+            rate: Some(20_000.0),
+            free: Ok(BTreeMap::from([("/".to_owned(), free)])),
+            ..prometheus()
+        });
+        seen
+    }
+
+    #[track_caller]
+    fn only(mut findings: Vec<Finding>, id: &str) -> Finding {
+        assert_eq!((findings.len(), findings[0].id.as_str()), (1, id), "{findings:#?}");
+        findings.remove(0)
+    }
+
+    #[test]
+    fn the_disk_is_judged_from_what_prometheus_and_node_exporter_report() {
+        let bench = Bench::new();
+        assert_eq!(only(disk(&seen(&bench, 200.0 * GB)), "storage:disk").verdict, Verdict::Ok);
+        let full = only(disk(&seen(&bench, 50.0 * GB)), "storage:disk");
+        assert_eq!(
+            (full.verdict, full.why[0].as_str()),
+            (Verdict::Broken, "20,000 samples/s at 1.7 bytes (assumed until the first compaction)")
+        );
+        let mut measured = seen(&bench, 50.0 * GB);
+        measured.prometheus.as_mut().expect("seen").metrics = Ok(Exposition::read(
+            "prometheus_tsdb_compaction_chunk_size_bytes_sum 1000\nprometheus_tsdb_compaction_chunk_samples_sum 2000\n",
+        ));
+        let measured = only(disk(&measured), "storage:disk");
+        assert_eq!(
+            (measured.verdict, measured.why[0].as_str()),
+            (Verdict::Ok, "20,000 samples/s at 0.5 bytes (measured)")
+        );
+    }
+
+    #[test]
+    fn a_disk_that_nobody_reports_is_not_checked_and_says_why() {
+        let bench = Bench::new();
+        let why = |change: &dyn Fn(&mut PrometheusSeen)| {
+            let mut seen = seen(&bench, 200.0 * GB);
+            change(seen.prometheus.as_mut().expect("seen"));
+            let found = only(disk(&seen), "storage:disk");
+            assert_eq!(found.verdict, Verdict::NotChecked);
+            found.what
+        };
+        assert_eq!(why(&|seen| seen.rate = None), "the sample rate is known only after a few scrapes");
+        assert_eq!(why(&|seen| seen.flags.clear()), "Prometheus's data is not in a volume");
+        assert_eq!(why(&|seen| seen.free = Err("no node-exporter".into())), "no node-exporter");
+        assert_eq!(why(&|seen| seen.metrics = Err("it does not answer".into())), "it does not answer");
+        assert_eq!(only(disk(&bench.seen()), "storage:disk").what, "nothing of the stack is deployed");
+    }
+
+    #[test]
+    fn memory_is_judged_from_the_series_and_the_limit_of_the_container() {
+        let bench = Bench::new();
+        let mut seen = seen(&bench, GB);
+        assert_eq!(only(series(&seen), "storage:series").verdict, Verdict::Ok);
+        seen.services[0].details.memory_limit = 200_000_000;
+        assert_eq!(only(series(&seen), "storage:series").verdict, Verdict::Broken);
+        seen.prometheus.as_mut().expect("seen").metrics = Ok(Exposition::default());
+        assert_eq!(only(series(&seen), "storage:series").verdict, Verdict::NotChecked);
+        seen.prometheus.as_mut().expect("seen").metrics = Err("it does not answer".into());
+        assert_eq!(only(series(&seen), "storage:series").what, "it does not answer");
+        assert_eq!(only(series(&bench.seen()), "storage:series").verdict, Verdict::NotChecked);
+    }
+
+    #[test]
+    fn a_service_that_the_kernel_killed_is_broken_and_needs_more_memory() {
+        let bench = Bench::new();
+        let mut seen = seen(&bench, GB);
+        assert_eq!(killed(&seen), []);
+        (seen.services[0].details.out_of_memory, seen.services[0].details.memory_limit) = (true, 128 << 20);
+        let found = only(killed(&seen), "oom:prometheus");
+        assert_eq!((found.verdict, found.why), (Verdict::Broken, vec![memory::killed(128 << 20)]));
+        assert_eq!(found.fix, Some(memory::raise("prometheus", 128 << 20)));
+    }
 
     const GB: f64 = 1e9;
 
-    fn disk(free: f64, limit: Option<f64>) -> Disk {
+    fn estimate(free: f64, limit: Option<f64>) -> Disk {
         // 20,000 samples/s at 1.7 bytes for 30 days: 88 GB.
         Disk {
             samples_per_second: 20_000.0,
@@ -232,20 +303,20 @@ mod tests {
 
     #[test]
     fn retention_that_the_disk_cannot_hold_is_said_with_one_that_it_can() {
-        let found = judge(&disk(50.0 * GB, None), "prometheus");
+        let found = judge(&estimate(50.0 * GB, None), "prometheus");
         assert_eq!(found.verdict, Verdict::Broken);
-        assert_eq!(found.what, "30 days of data need 88 GB, and 50 GB are there");
+        assert_eq!(found.what, "30 days of data needs 88 GB but only 50 GB is free");
         assert!(found.fix_text().contains("prometheus.retention=13d"));
-        assert_eq!(judge(&disk(100.0 * GB, None), "p").verdict, Verdict::Note);
-        assert_eq!(judge(&disk(200.0 * GB, None), "p").verdict, Verdict::Ok);
+        assert_eq!(judge(&estimate(100.0 * GB, None), "p").verdict, Verdict::Note);
+        assert_eq!(judge(&estimate(200.0 * GB, None), "p").verdict, Verdict::Ok);
     }
 
     #[test]
     fn a_limit_by_size_is_held_against_the_disk_and_against_the_retention() {
-        assert_eq!(judge(&disk(50.0 * GB, Some(60.0 * GB)), "p").verdict, Verdict::Broken);
-        let found = judge(&disk(50.0 * GB, Some(40.0 * GB)), "p");
-        assert_eq!((found.verdict, found.what.as_str()), (Verdict::Note, "40 GB last for 13 days, not for 30 days"));
-        assert_eq!(judge(&disk(200.0 * GB, Some(100.0 * GB)), "p").verdict, Verdict::Ok);
+        assert_eq!(judge(&estimate(50.0 * GB, Some(60.0 * GB)), "p").verdict, Verdict::Broken);
+        let found = judge(&estimate(50.0 * GB, Some(40.0 * GB)), "p");
+        assert_eq!((found.verdict, found.what.as_str()), (Verdict::Note, "40 GB holds 13 days of data, not 30 days"));
+        assert_eq!(judge(&estimate(200.0 * GB, Some(100.0 * GB)), "p").verdict, Verdict::Ok);
     }
 
     #[test]

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(restarting.why, ["its log says: no such flag"]);
 
         let unhealthy = with(|found| {
-            (found.health, found.health_output) = ("unhealthy".into(), "tried\nconnection refused".into());
+            (found.health, found.health_output) = (Health::Unhealthy, "tried\nconnection refused".into());
             found.exit_code = 1;
         });
         let unhealthy = found(unhealthy);

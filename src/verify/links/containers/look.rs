@@ -44,11 +44,10 @@ pub async fn look(stack: &Stack) -> ContainersSnapshot {
 }
 
 async fn container(stack: &Stack, name: &str, deployed: &Deployed) -> ContainerState {
-    let vitals = docker::vitals(&stack.client, &deployed.container.id).await;
-    let well =
-        vitals.as_ref().is_none_or(|vitals| vitals.running && !vitals.restarting && vitals.health != "unhealthy");
+    let inspection = docker::inspect(&stack.client, &deployed.container.id).await.map_err(|error| error.to_string());
+    let well = inspection.iter().flatten().all(runs_well);
     ContainerState {
-        vitals,
+        inspection,
         files: files_hash(stack, name, deployed).await,
         log: if well { Vec::new() } else { stack.log(name).await },
     }

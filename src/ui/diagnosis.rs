@@ -121,7 +121,8 @@ mod tests {
           ✓ engine
           – clock   not checked: no way
         Storage
-          ✗ disk    30 days of data needs 88 GB but only 50 GB is free
+          ✗ disk    30 days of data needs 88 GB but only 50 GB is
+                    free
               why: 20,000 samples/s at 1.7 bytes
               fix: watchpost up --set prometheus.retention=13d
           ! memory  tight

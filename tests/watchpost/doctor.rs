@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::docker::{Container, docker, inspect};
-use crate::support::{Stack, await_until, shell};
+use crate::support::{Stack, Steps, await_until, shell};
 
 /// Answers 200 to every message.
 const SINK: &str = r#"while true; do nc -l -p 80 -e sh -c 'n=0
@@ -137,35 +137,43 @@ fn a_healthy_stack_has_no_problem_and_each_that_is_made_is_named_and_fixed() {
     assert_eq!(text(&is(&diagnosis, "watchdog", "ok"), "what"), "goes to heartbeat");
     assert_eq!(text(&is(&diagnosis, "receiver:chat", "note"), "fix"), "watchpost alerts test chat");
 
-    proof_is_as_documented(&stack);
+    let mut steps = Steps::default();
+    steps.step("the report is as documented", || proof_is_as_documented(&stack));
 
-    // Grafana's volume has another password.
-    let other = "echo another-password | grafana cli admin reset-admin-password --password-from-stdin";
-    docker(&["exec", &stack.container("grafana"), "sh", "-c", other]);
-    let login = is(&doctor(&stack, 1, &[]), "grafana:login", "broken");
-    fix(&login);
-    is(&doctor(&stack, 0, &[]), "grafana:login", "ok");
-
-    // A file that was changed, and nobody told Prometheus.
-    in_files(&stack, "prometheus", "sed -i 's/evaluation_interval: .*/evaluation_interval: 2s/' prometheus.yml");
-    let reload = is(&doctor(&stack, 1, &[]), "reload:prometheus", "broken");
-    assert!(reload["why"][0].as_str().is_some_and(|why| why.contains("global.evaluation_interval")), "{reload}");
-    fix(&reload);
-    await_until("the reload took", 20, || (stack.run(&["doctor"]).status == Some(0)).then_some(()));
-
-    // A file that Prometheus does not take.
-    in_files(&stack, "prometheus", "cp prometheus.yml /files/kept; echo 'no_such_key: 1' >> prometheus.yml");
-    docker(&["kill", "-s", "HUP", &stack.container("prometheus")]);
-    let reload = await_until("the reload failed", 20, || {
-        let reload = finding(&stack.run(&["doctor", "-o", "json"]).json(), "reload:prometheus");
-        text(&reload, "what").contains("last reload failed").then_some(reload)
+    steps.step("Grafana's volume has another password", || {
+        let other = "echo another-password | grafana cli admin reset-admin-password --password-from-stdin";
+        docker(&["exec", &stack.container("grafana"), "sh", "-c", other]);
+        let login = is(&doctor(&stack, 1, &[]), "grafana:login", "broken");
+        fix(&login);
+        is(&doctor(&stack, 0, &[]), "grafana:login", "ok");
     });
-    assert!(text(&reload, "fix").ends_with(&format!("docker kill -s HUP {}", stack.container("prometheus"))));
 
-    // Without Prometheus, what rests on it is not checked, and says why.
-    docker(&["stop", "-t", "0", &stack.container("prometheus")]);
-    let disk = is(&stack.run(&["doctor", "-o", "json"]).json(), "storage:disk", "not-checked");
-    assert_eq!(text(&disk, "what"), "`prometheus` does not run");
+    steps.step("a changed file that Prometheus has not reloaded", || {
+        // A file that was changed, and nobody told Prometheus.
+        in_files(&stack, "prometheus", "sed -i 's/evaluation_interval: .*/evaluation_interval: 2s/' prometheus.yml");
+        let reload = is(&doctor(&stack, 1, &[]), "reload:prometheus", "broken");
+        assert!(reload["why"][0].as_str().is_some_and(|why| why.contains("global.evaluation_interval")), "{reload}");
+        fix(&reload);
+        await_until("the reload took", 20, || (stack.run(&["doctor"]).status == Some(0)).then_some(()));
+    });
+
+    steps.step("a file that Prometheus rejects", || {
+        // A file that Prometheus does not take.
+        in_files(&stack, "prometheus", "cp prometheus.yml /files/kept; echo 'no_such_key: 1' >> prometheus.yml");
+        docker(&["kill", "-s", "HUP", &stack.container("prometheus")]);
+        let reload = await_until("the reload failed", 20, || {
+            let reload = finding(&stack.run(&["doctor", "-o", "json"]).json(), "reload:prometheus");
+            text(&reload, "what").contains("last reload failed").then_some(reload)
+        });
+        assert!(text(&reload, "fix").ends_with(&format!("docker kill -s HUP {}", stack.container("prometheus"))));
+    });
+
+    steps.step("without Prometheus", || {
+        // Without Prometheus, what rests on it is not checked, and says why.
+        docker(&["stop", "-t", "0", &stack.container("prometheus")]);
+        let disk = is(&stack.run(&["doctor", "-o", "json"]).json(), "storage:disk", "not-checked");
+        assert_eq!(text(&disk, "what"), "`prometheus` does not run");
+    });
 }
 
 /// An image name of the test's own, removed at the end.

@@ -5,6 +5,7 @@ pub mod registry;
 pub mod run;
 pub mod sink;
 pub mod stack;
+mod steps;
 pub mod terminal;
 
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 pub use ports::free_port;
 pub use run::{Output, binary, shell, watchpost};
 pub use stack::Stack;
+pub use steps::Steps;
 pub use terminal::on_terminal;
 
 /// Waits until `condition` holds and returns what it found; fails naming `what` after `seconds`.

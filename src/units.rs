@@ -152,8 +152,40 @@ mod tests {
         assert_eq!(parse_duration("15"), None);
         assert_eq!(parse_size("512MB"), Some(512 << 20));
         assert_eq!(parse_size("1g"), Some(1 << 30));
+        for (text, seconds) in [("1y1w1d", 32_227_200.0), ("1m1s", 61.0), ("5ms", 0.005), ("0s", 0.0)] {
+            assert_eq!(parse_duration(text), Some(seconds), "{text}");
+        }
+        for bad in ["", "s", "1h1h", "1M", "-1s", "1.5h"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+        for (text, power) in [("1", 0), ("1B", 0), ("1k", 1), ("1KiB", 1), ("1GiB", 3), ("1t", 4), ("1TB", 4)] {
+            assert_eq!(parse_size(text), Some(1024_u64.pow(power)), "{text}");
+        }
+        assert_eq!(parse_size("99999999999t"), None);
         assert_eq!(parse_size("lots"), None);
         assert_eq!(parse_size("5i"), None);
+    }
+
+    #[test]
+    fn grafanas_durations_have_units_of_their_own() {
+        let day = 86_400.0;
+        for (text, seconds) in [
+            ("500ms", 0.5),
+            ("1.5h", 5400.0),
+            (">=2m", 120.0),
+            ("1d", day),
+            ("2w", 14.0 * day),
+            ("1M", 30.0 * day),
+            ("1Q", 30.0 * day),
+            ("1y", 365.0 * day),
+            ("1h30m", 5400.0),
+        ] {
+            assert_eq!(parse_grafana_duration(text), Some(seconds), "{text}");
+        }
+        for bad in ["", "h", "5", "1x", "1.2.3s"] {
+            assert_eq!(parse_grafana_duration(bad), None, "{bad}");
+        }
+        assert_eq!([15.0, 90.0, 0.5].map(format_duration), ["15s", "90s", "500ms"]);
     }
 
     #[test]

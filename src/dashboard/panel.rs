@@ -158,4 +158,60 @@ mod tests {
         assert!(!says_empty("How much is not Empty."));
         assert!(!says_empty("Emptying of queues."));
     }
+
+    #[test]
+    fn a_query_asks_its_own_data_source_unless_it_has_none_or_a_mixed_one() {
+        for (own, asked) in [
+            (json!({"uid": "own"}), json!({"uid": "own"})),
+            (json!("own"), json!("own")),
+            (Value::Null, json!({"uid": "panel"})),
+            (json!("-- Mixed --"), json!({"uid": "panel"})),
+            (json!({"type": "datasource", "uid": "-- Mixed --"}), json!({"uid": "panel"})),
+        ] {
+            let model =
+                json!({"panels": [{"datasource": {"uid": "panel"}, "targets": [{"expr": "a", "datasource": own}]}]});
+            assert_eq!(*queries(&model)[0].datasource, asked, "{own}");
+        }
+    }
+
+    #[test]
+    fn what_a_query_leaves_open_is_its_panels_or_grafanas() {
+        let asked = |target: Value, panel: Value| {
+            let mut panel = panel;
+            panel["targets"] = json!([target]);
+            let model = json!({"panels": [panel]});
+            let query = queries(&model).remove(0);
+            (query.ref_id.to_owned(), query.interval.to_owned(), query.max_points, query.instant, query.range)
+        };
+        let of = |id: &str, interval: &str, points, instant, range| {
+            (id.to_owned(), interval.to_owned(), points, instant, range)
+        };
+        assert_eq!(asked(json!({"expr": "a"}), json!({})), of("A", "", 1000, false, true));
+        assert_eq!(
+            asked(
+                json!({"expr": "a", "refId": "B", "interval": "30s"}),
+                json!({"interval": "1m", "maxDataPoints": 50})
+            ),
+            of("B", "30s", 50, false, true)
+        );
+        assert_eq!(
+            asked(json!({"expr": "a", "interval": "", "instant": true}), json!({"interval": "1m", "maxDataPoints": 0})),
+            of("A", "1m", 1000, true, false)
+        );
+        assert_eq!(
+            asked(json!({"expr": "a", "instant": true, "range": true}), json!({"maxDataPoints": 1})),
+            of("A", "", 1, true, true)
+        );
+    }
+
+    #[test]
+    fn a_panel_is_named_by_its_title_and_says_itself_that_it_may_be_empty() {
+        let model = json!({"panels": [
+            {"id": 1, "type": "stat", "title": " Sales ", "description": "Empty at night."},
+            {"id": 2, "type": "stat", "description": "Sales."},
+            {"id": 3}]});
+        let seen: Vec<_> = panels(&model).iter().map(|panel| (panel.name(), panel.may_be_empty())).collect();
+        let of = |name: &str, empty| (name.to_owned(), empty);
+        assert_eq!(seen, [of("Sales", true), of("stat 2", false), of("panel 3", false)]);
+    }
 }

@@ -74,4 +74,19 @@ mod tests {
         assert_eq!((named[0].text.as_str(), named[0].value.as_str()), ("db-1", "9100"));
         assert_eq!(texts("/nothing/"), Vec::<String>::new());
     }
+
+    #[test]
+    fn a_pattern_matches_anywhere_and_one_that_cannot_be_read_matches_all() {
+        for (pattern, text, matches) in [
+            ("node_", "my_node_load", true),
+            ("^node_", "my_node_load", false),
+            ("/NODE/i", "my_node_load", true),
+            ("/NODE/", "my_node_load", false),
+            ("(?!x)", "anything", true),
+        ] {
+            assert_eq!(is_match(pattern, text), matches, "{pattern}");
+        }
+        let kept: Vec<String> = filter("(?!x)", ["a".into(), "a".into()]).into_iter().map(|c| c.value).collect();
+        assert_eq!(kept, ["a"]);
+    }
 }

@@ -173,6 +173,7 @@ mod tests {
         scope.set("host", many(&["a.b:1", "c|d"]));
         scope.set("one", many(&["a.b"]));
         scope.set("plain", Chosen::one("a.b"));
+        scope.set("odd", Chosen::one("100% \"sure\""));
         scope.set("all", Chosen { values: vec![".*".into()], verbatim: true, ..many(&[]) });
         scope
     }
@@ -188,6 +189,14 @@ mod tests {
             ("${host:pipe}", "a.b:1|c|d"),
             ("${host:csv} ${host:raw}", "a.b:1,c|d a.b:1,c|d"),
             ("${host:singlequote}", "'a.b:1','c|d'"),
+            ("${host:doublequote}", "\"a.b:1\",\"c|d\""),
+            ("${host:json}", "[\"a.b:1\",\"c|d\"]"),
+            ("${odd:percentencode}", "100%25%20\"sure\""),
+            ("${odd:doublequote}", "\"100% \\\"sure\\\"\""),
+            ("${one:glob} ${one:new}", "a.b a.b"),
+            ("$one.b ${one.text:raw}", r"a\\.b.b a.b"),
+            ("a[0] [[a b]] ${a b} ${a-b} $-", "a[0] [[a b]] ${a b} ${a-b} $-"),
+            ("ä$one", r"äa\\.b"),
             ("[[plain]] [[host:pipe]]", "a.b a.b:1|c|d"),
             ("${host:glob}", "{a.b:1,c|d}"),
             ("rate(a[$__rate_interval]) [5m] $1 ${1}", "rate(a[$__rate_interval]) [5m] $1 ${1}"),

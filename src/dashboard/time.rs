@@ -108,6 +108,16 @@ mod tests {
         assert_eq!(of("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z").from, DEFAULT_SPAN);
         let panel = json!({"timeFrom": "1h", "timeShift": "1d"});
         assert_eq!(of("now-3h", "now").of_panel(&panel), Range { from: 90_000.0, to: 86_400.0 });
+        assert_eq!(of("now-1h", "now+1h"), Range { from: 3600.0, to: -3600.0 });
+        assert_eq!(of("now-1d+1h", "now").from, 82_800.0);
+        assert_eq!(
+            of("now-1d/d", "now/d"),
+            Range { from: 1_000_000.0 % 86_400.0 + 86_400.0, to: 1_000_000.0 % 86_400.0 - 86_400.0 }
+        );
+        assert_eq!(of("now/fM-1h", "now").from, 1_000_000.0 % 2_592_000.0 + 3600.0);
+        for (from, to) in [("now", "now-1h"), ("now-1h", "now-1h"), ("now", "now"), ("now*1h", "now")] {
+            assert_eq!(of(from, to), Range { from: DEFAULT_SPAN, to: 0.0 }, "{from} {to}");
+        }
         assert_eq!(parse_grafana_duration("1h30m"), Some(5400.0));
         assert_eq!(parse_grafana_duration("soon"), None);
     }
@@ -117,6 +127,22 @@ mod tests {
         for odd in ["now\u{2013}6h", "now/\u{2013}", "now-6\u{fb01}", "now\u{1f552}"] {
             assert_eq!(Range::of(&json!({"from": odd, "to": "now"}), 1_000_000.0).from, DEFAULT_SPAN, "{odd}");
             assert_eq!(Range { from: 60.0, to: 0.0 }.of_panel(&json!({"timeFrom": odd})).from, 60.0, "{odd}");
+        }
+    }
+
+    #[test]
+    fn steps_are_round_and_not_below_the_least() {
+        for (range, points, least, expected) in [
+            (1000.0, 1000, 0.0, 1.0),
+            (1499.0, 1000, 0.0, 1.0),
+            (1500.0, 1000, 0.0, 2.0),
+            (3600.0, 1000, 15.0, 15.0),
+            (21_600.0, 1000, 15.0, 20.0),
+            (604_800_000.0, 1000, 15.0, 604_800.0),
+            (604_799.0, 1, 0.0, 86_400.0),
+            (10.0, 0, 0.0, 10.0),
+        ] {
+            assert_eq!(step(range, points, least), expected, "{range} {points} {least}");
         }
     }
 }

@@ -280,4 +280,114 @@ mod tests {
             ["c", "b"]
         );
     }
+
+    fn read_one(model: &Value) -> Variable<'_> {
+        super::read(model)
+    }
+
+    #[test]
+    fn ad_hoc_filters_are_read_whole_or_not_at_all() {
+        let filter = |key: &str, value: &str| json!({"key": key, "operator": "=~", "value": value});
+        let model = json!({"type": "adhoc", "baseFilters": [filter("env", "prod")],
+            "filters": [filter("job", "web.*"), {"key": "job", "operator": "="}, {"key": "job", "value": "x"}, 7]});
+        assert_eq!(read_one(&model).kind, Kind::AdHoc(vec![("env", "=~", "prod"), ("job", "=~", "web.*")]));
+        assert_eq!(read_one(&json!({"type": "adhoc"})).kind, Kind::AdHoc(vec![]));
+    }
+
+    #[test]
+    fn each_property_of_a_variable_is_read() {
+        assert_eq!(read_one(&json!({"type": "constant", "query": "a"})).kind, Kind::Fixed("a"));
+        assert_eq!(read_one(&json!({"type": "textbox", "current": {"value": "b"}})).kind, Kind::Fixed("b"));
+        assert_eq!(read_one(&json!({"type": "datasource", "query": "loki"})).kind, Kind::Datasource("loki"));
+        assert_eq!(read_one(&json!({"type": "new"})).kind, Kind::Other("new"));
+        let interval = Kind::Interval(vec!["1m".into(), "10m".into()]);
+        assert_eq!(read_one(&json!({"type": "interval", "query": "1m,auto, 10m"})).kind, interval);
+        for (hide, hidden) in [(json!(2), true), (json!("hideVariable"), true), (json!(1), false), (json!("x"), false)]
+        {
+            assert_eq!(read_one(&json!({"hide": hide})).hidden, hidden, "{hide}");
+        }
+        for (value, expected) in [
+            (json!("a"), vec!["a"]),
+            (json!(5), vec!["5"]),
+            (json!(true), vec!["true"]),
+            (json!(["a", 5, null, {}]), vec!["a", "5"]),
+            (json!(null), vec![]),
+        ] {
+            assert_eq!(read_one(&json!({"current": {"value": value}})).current, expected, "{value}");
+        }
+        assert_eq!(read_one(&json!({"allValue": ""})).all_value, None);
+        assert_eq!(read_one(&json!({"multi": true})).multi, true);
+        assert_eq!(read_one(&json!({"includeAll": false})).include_all, false);
+    }
+
+    #[test]
+    fn a_selector_with_a_comma_alone_has_no_label() {
+        let over_all = |label| Lookup::LabelValues { selector: None, label };
+        assert_eq!(lookup("label_values(up{a=\"b,c\"})"), over_all("up{a=\"b,c\"}"));
+        assert_eq!(lookup(" label_names( ^job ) "), Lookup::LabelNames { pattern: "^job" });
+        assert_eq!(lookup("label_values(up"), Lookup::Series { selector: "label_values(up" });
+    }
+
+    #[test]
+    fn choices_are_sorted_as_grafana_does() {
+        let sorted = |order: u64| {
+            let mut choices = ["b2", "B1", "a10", "a9", "none"].map(Choice::plain).to_vec();
+            sort(&mut choices, order);
+            choices.into_iter().map(|choice| choice.value).collect::<Vec<_>>()
+        };
+        for (order, expected) in [
+            (0, ["b2", "B1", "a10", "a9", "none"]),
+            (1, ["B1", "a10", "a9", "b2", "none"]),
+            (2, ["none", "b2", "a9", "a10", "B1"]),
+            (3, ["none", "B1", "b2", "a9", "a10"]),
+            (4, ["a10", "a9", "b2", "B1", "none"]),
+            (5, ["a10", "a9", "B1", "b2", "none"]),
+            (6, ["none", "b2", "B1", "a9", "a10"]),
+        ] {
+            assert_eq!(sorted(order), expected, "{order}");
+        }
+        // A choice without a number comes before 0.
+        let mut choices = ["0", "none"].map(Choice::plain).to_vec();
+        sort(&mut choices, 3);
+        assert_eq!(choices[0].value, "none");
+    }
+
+    #[test]
+    fn what_was_chosen_stays_unless_all_were_chosen() {
+        let chosen = |all: bool, multi: bool, current: &[&str]| {
+            let model = json!({"type": "query", "includeAll": all, "multi": multi, "current": {"value": current}});
+            let chosen = read_one(&model).choose(["a", "b"].map(Choice::plain).to_vec());
+            (chosen.values.join(","), chosen.multi)
+        };
+        for (all, multi, current, expected) in [
+            (true, false, &["b"][..], ("b", true)),
+            (true, false, &[ALL], ("a,b", true)),
+            (true, true, &[ALL, "b"], ("a,b", true)),
+            (true, true, &["gone"], ("a,b", true)),
+            (false, true, &["b", "gone"], ("b", true)),
+            (false, false, &[ALL], ("a", false)),
+        ] {
+            let (values, is_multi) = chosen(all, multi, current);
+            assert_eq!((values.as_str(), is_multi), expected, "{all} {multi} {current:?}");
+        }
+    }
+
+    #[test]
+    fn only_texts_that_are_all_empty_are_empty() {
+        let of = |values: &[&str], verbatim| Chosen {
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+            choices: vec![],
+            verbatim,
+            multi: false,
+        };
+        for (values, verbatim, empty) in [
+            (&[][..], false, true),
+            (&[""], false, true),
+            (&["", "a"], false, false),
+            (&["a"], false, false),
+            (&[""], true, false),
+        ] {
+            assert_eq!(of(values, verbatim).is_empty(), empty, "{values:?} {verbatim}");
+        }
+    }
 }

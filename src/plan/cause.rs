@@ -137,3 +137,118 @@ fn one_key<'a>(diff: &TextDiff<'a, 'a, 'a, str>) -> Option<String> {
     (key == same)
         .then(|| format!("{} {} → {}", key.trim_start_matches("- "), before.trim_matches('"'), after.trim_matches('"')))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_setting_that_differs_is_named_with_its_old_and_new_value() {
+        let cases = [
+            ("an image", json!({"image": "a:1"}), json!({"image": "a:2"}), vec!["image a:1 → a:2"]),
+            ("a number", json!({"pids_limit": 512}), json!({"pids_limit": 64}), vec!["pids_limit 512 → 64"]),
+            ("a switch", json!({"read_only": true}), json!({"read_only": false}), vec!["read_only true → false"]),
+            ("one added", json!({}), json!({"user": "65534"}), vec!["user 65534"]),
+            ("one removed", json!({"user": "65534"}), json!({}), vec!["user 65534 taken out"]),
+            ("a list", json!({"cap_add": ["A"]}), json!({"cap_add": ["B"]}), vec!["cap_add changed"]),
+            ("a list added", json!({}), json!({"cap_add": ["B"]}), vec!["cap_add changed"]),
+            ("a list removed", json!({"cap_add": ["A"]}), json!({}), vec!["cap_add changed"]),
+            (
+                "variables, whose values may be secret",
+                json!({"environment": {"A": "1", "B": "1", "C": "1"}}),
+                json!({"environment": {"A": "1", "B": "2", "D": "1"}}),
+                vec!["environment B changed", "environment C changed", "environment D changed"],
+            ),
+            (
+                "flags",
+                json!({"command": ["--keep=1", "--days=15", "--old", "run"]}),
+                json!({"command": ["--keep=1", "--days=30", "run", "--new"]}),
+                vec!["--days=15 → 30", "--new added", "--old taken out"],
+            ),
+            (
+                "flags without a value are not pairs",
+                json!({"command": ["--old"]}),
+                json!({"command": ["--new"]}),
+                vec!["--new added", "--old taken out"],
+            ),
+            (
+                "flags of other names are not pairs",
+                json!({"command": ["--a=1"]}),
+                json!({"command": ["--b=1"]}),
+                vec!["--b=1 added", "--a=1 taken out"],
+            ),
+            (
+                "ports belong together by the container's",
+                json!({"ports": ["127.0.0.1:9090:9090", "127.0.0.1:80:80"]}),
+                json!({"ports": ["127.0.0.1:9091:9090", "127.0.0.1:81:81"]}),
+                vec![
+                    "port 127.0.0.1:9090:9090 → 127.0.0.1:9091:9090",
+                    "port 127.0.0.1:81:81 added",
+                    "port 127.0.0.1:80:80 taken out",
+                ],
+            ),
+            (
+                "mounts",
+                json!({"volumes": ["data:/data"]}),
+                json!({"volumes": ["other:/data"]}),
+                vec!["volume other:/data added", "volume data:/data taken out"],
+            ),
+            (
+                "an order",
+                json!({"command": ["a", "b"]}),
+                json!({"command": ["b", "a"]}),
+                vec!["command in another order"],
+            ),
+            (
+                "the image comes first",
+                json!({"command": ["--a=1"], "image": "a:1"}),
+                json!({"command": ["--a=2"], "image": "a:2"}),
+                vec!["image a:1 → a:2", "--a=1 → 2"],
+            ),
+            ("what only the engine needs", json!({"x-watchpost": {"title": "A"}}), json!({}), vec![]),
+        ];
+        for (case, old, new, causes) in cases {
+            let service = |value: serde_json::Value| serde_json::from_value::<Service>(value).expect(case);
+            assert_eq!(settings(&service(old), &service(new)), causes, "{case}");
+        }
+    }
+
+    #[test]
+    fn up_to_three_changed_files_are_named_and_more_are_counted() {
+        let old = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), b"a\nb\n".to_vec())).collect();
+        let new = |names: &[&'static str], text: &'static str| -> BTreeMap<&str, &[u8]> {
+            names.iter().map(|name| (*name, text.as_bytes())).collect()
+        };
+        let all = ["a", "b", "c", "d"];
+        for (count, cause) in [
+            (0, "files changed"),
+            (1, "a changed"),
+            (2, "a, b changed"),
+            (3, "a, b, c changed"),
+            (4, "a and 3 more files changed"),
+        ] {
+            let (found, diffs) = files(Some(&old(&all[..count])), &new(&all[..count], "c\nd\n"));
+            assert_eq!((found.as_str(), diffs.len()), (cause, count));
+        }
+        assert_eq!(files(None, &new(&all, "c\n")), ("files changed".into(), vec![]));
+        let (found, diffs) = files(Some(&old(&["gone", "kept"])), &new(&["come", "kept"], "a\nb\n"));
+        assert_eq!(found, "come, gone changed");
+        assert!(diffs[0].unified.contains("+a\n") && diffs[1].unified.contains("-a\n"), "{diffs:?}");
+    }
+
+    #[test]
+    fn one_changed_line_is_named_by_its_key_without_quotes() {
+        let cause = |before: &str, after: &str| {
+            let old = BTreeMap::from([("a.yml".to_owned(), before.as_bytes().to_vec())]);
+            files(Some(&old), &BTreeMap::from([("a.yml", after.as_bytes())])).0
+        };
+        assert_eq!(cause("x: 1\n- wait: \"15s\"\n", "x: 1\n- wait: \"30s\"\n"), "a.yml: wait 15s → 30s");
+        for (before, after) in
+            [("a: 1\n", "b: 1\n"), ("a: 1\nb: 1\n", "a: 2\nb: 2\n"), ("a: 1\n", ""), ("one\n", "two\n")]
+        {
+            assert_eq!(cause(before, after), "a.yml changed", "{before:?} {after:?}");
+        }
+    }
+}

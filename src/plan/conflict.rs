@@ -51,3 +51,49 @@ pub fn clashes<'a>(service: &Service, observed: &'a Observed) -> Vec<(Port, &'a 
     }
     clashes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::plan::observed::{Network, TakenPort};
+
+    fn file() -> File {
+        let text = "name: shop\nservices:\n  web: {image: web, ports: ['127.0.0.1:80:8080'], networks: [front]}\n\
+                    networks: {front: {name: proxy, external: true}, back: {}}\n";
+        crate::compose::parse("compose.yaml", text).expect("valid")
+    }
+
+    fn on(networks: &[&str]) -> Observed {
+        let network =
+            |name: &&str| Network { id: (*name).into(), name: (*name).into(), labels: BTreeMap::new(), ours: false };
+        Observed { networks: networks.iter().map(network).collect(), ..Observed::default() }
+    }
+
+    #[test]
+    fn a_network_of_others_must_exist_and_one_of_ours_need_not() {
+        assert!(check(&file(), &on(&["proxy"]), &[]).is_ok());
+        for networks in [&[][..], &["bridge", "shop_back"]] {
+            let error = check(&file(), &on(networks), &[]).expect_err("refused");
+            assert!(error.message.contains("network `proxy`") && error.also.is_empty(), "{}", error.message);
+            assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("docker network create proxy")));
+        }
+    }
+
+    #[test]
+    fn only_services_that_change_need_their_ports() {
+        let mut observed = on(&["proxy"]);
+        observed.taken_ports = vec![TakenPort {
+            ip: "0.0.0.0".into(),
+            port: 80,
+            protocol: "tcp".into(),
+            holder: "another program".into(),
+        }];
+        assert!(check(&file(), &observed, &[]).is_ok());
+        let error = check(&file(), &observed, &["web"]).expect_err("refused");
+        assert!(error.message.contains("port 80 ") && error.message.contains("another program"), "{}", error.message);
+        observed.taken_ports[0].protocol = "udp".into();
+        assert!(check(&file(), &observed, &["web"]).is_ok());
+    }
+}

@@ -52,3 +52,37 @@ pub fn order(drafts: Vec<Draft>) -> Vec<Operation> {
     }
     operations
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The services in their order, each with the ids that it waits for.
+    fn ordered(drafts: &[(&str, &[&str])]) -> Vec<(String, Vec<usize>)> {
+        let draft = |(key, after): &(&str, &[&str])| {
+            Draft::new(*key, Action::Create { service: (*key).into() }).after(after.iter().map(|key| (*key).to_owned()))
+        };
+        let service = |operation: Operation| match operation.action {
+            Action::Create { service } => (service, operation.depends_on),
+            other => panic!("{other:?}"),
+        };
+        order(drafts.iter().map(draft).collect()).into_iter().map(service).collect()
+    }
+
+    #[test]
+    fn each_operation_comes_after_all_that_it_needs() {
+        for (drafts, expected) in [
+            (&[("a", &["b"][..]), ("b", &[])][..], &[("b", &[][..]), ("a", &[0])][..]),
+            (&[("a", &["b", "c"]), ("b", &[]), ("c", &[])], &[("b", &[]), ("c", &[]), ("a", &[0, 1])]),
+            (&[("a", &["b"]), ("b", &["c"]), ("c", &[])], &[("c", &[]), ("b", &[0]), ("a", &[1])]),
+            (&[("a", &[]), ("b", &[]), ("c", &["a", "a"])], &[("a", &[]), ("b", &[]), ("c", &[0])]),
+            // What the plan does not have does not count, and neither do others in the order they came.
+            (&[("a", &["x"]), ("b", &["x", "a"])], &[("a", &[]), ("b", &[0])]),
+            // In a circle the earliest goes ahead.
+            (&[("a", &["b"]), ("b", &["a"])], &[("a", &[]), ("b", &[0])]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|(key, ids)| ((*key).to_owned(), ids.to_vec())).collect();
+            assert_eq!(ordered(drafts), expected, "{drafts:?}");
+        }
+    }
+}

@@ -330,6 +330,79 @@ fn a_port_that_an_unchanged_service_of_ours_holds_is_no_conflict() {
 }
 
 #[test]
+fn ports_of_a_service_are_checked_before_it_is_started_but_not_while_it_runs() {
+    let taken = || TakenPort { ip: "0.0.0.0".into(), port: 9090, protocol: "tcp".into(), holder: "`web`".into() };
+    let refused = |change: &dyn Fn(&mut Host)| {
+        let mut host = Host::deployed("stack: minimal");
+        host.observed.taken_ports = vec![taken()];
+        change(&mut host);
+        host.plan(&bundle("stack: minimal")).err().map(|error| error.message.clone())
+    };
+    let expected = Some("port 9090 of 127.0.0.1 is taken: `web` holds it".to_owned());
+    for state in [State::Exited, State::Created, State::Dead, State::Paused, State::Removing] {
+        assert_eq!(refused(&|host| host.container("prometheus").state = state), expected, "{state:?}");
+    }
+    // One that keeps restarting holds its ports, and an unhealthy one too.
+    assert_eq!(refused(&|host| host.container("prometheus").state = State::Restarting), None);
+    assert_eq!(refused(&|host| host.container("prometheus").health = Health::Unhealthy), None);
+    // Another service that runs does not hold them, and one that was set aside neither.
+    let parked = |host: &mut Host| {
+        let mut old = host.container("prometheus").clone();
+        (old.id, old.name, old.parked) = ("old".into(), "old".into(), true);
+        host.container("prometheus").state = State::Exited;
+        host.observed.containers.push(old);
+    };
+    assert_eq!(refused(&parked), expected);
+}
+
+#[test]
+fn a_network_of_our_name_that_is_not_ours_does_not_count_and_one_of_ours_does() {
+    let minimal = bundle("stack: minimal");
+    let network = |name: &str, ours| Network { id: name.into(), name: name.into(), labels: BTreeMap::new(), ours };
+    for (networks, created) in [
+        (vec![network("monitoring_default", true)], false),
+        (vec![network("monitoring_default", false)], true),
+        (vec![network("other_default", true)], true),
+    ] {
+        let mut host = Host::with_images(&minimal);
+        host.observed.networks = networks;
+        let lines = text(&host.plan(&minimal).expect("a plan"));
+        assert_eq!(lines.contains(&"create network monitoring_default".into()), created, "{lines:?}");
+    }
+}
+
+#[test]
+fn each_missing_volume_is_created_whichever_others_exist() {
+    let text_of = "stack: minimal\ncomponents: {redis-exporter: [{name: a, address: 'a:1', password: {secret: pw}}]}\nsecrets: {pw: {env: PW}}";
+    let expected = [
+        "monitoring_watchpost",
+        "monitoring_prometheus-data",
+        "monitoring_prometheus-files",
+        "monitoring_redis-exporter-a-secrets",
+    ];
+    for gone in expected {
+        let mut host = Host::deployed(text_of);
+        host.observed.volumes.retain(|volume| volume.name != gone);
+        // Nothing but a change of a service brings its volumes back; a started one is enough.
+        let lines = text(&host.plan(&bundle(text_of)).expect("a plan"));
+        assert_eq!(lines, [format!("create volume {gone}")]);
+    }
+}
+
+#[test]
+fn services_come_after_those_that_they_need() {
+    let mut minimal = bundle("stack: minimal");
+    let service = minimal.compose.services.get_mut("alertmanager").expect("there");
+    let condition = compose::Condition::ServiceHealthy;
+    service.depends_on.insert("prometheus".into(), compose::Dependency { condition });
+    let plan = Host::with_images(&minimal).plan(&minimal).expect("a plan");
+    let at = |line: &str| text(&plan).iter().position(|other| other.starts_with(line)).expect("there");
+    let (alertmanager, prometheus) = (at("create alertmanager"), at("create prometheus"));
+    assert!(prometheus < alertmanager && plan.operations[alertmanager].depends_on.contains(&prometheus));
+    assert!(!plan.operations[at("create node-exporter")].depends_on.contains(&prometheus));
+}
+
+#[test]
 fn what_belongs_to_somebody_else_is_never_touched() {
     let mut host = Host::empty();
     host.observed.foreign = vec!["the container `monitoring-prometheus-1`".into()];

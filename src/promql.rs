@@ -362,4 +362,106 @@ mod tests {
         assert_eq!(texts[1].0, "b");
         assert_eq!(query.ranges()[0].1, 300.0);
     }
+
+    #[test]
+    fn what_is_wanted_leaves_out_what_may_be_absent() {
+        let wanted = |text: &str| -> Vec<String> {
+            Query::parse(text).expect("PromQL").wanted().into_iter().map(|selector| selector.text).collect()
+        };
+        assert_eq!(wanted("absent(a) or b"), ["b"]);
+        assert_eq!(wanted("absent_over_time(a[5m]) or rate(b[5m])"), ["b"]);
+        assert_eq!(wanted("sum(rate(a[5m])) / b"), ["a", "b"]);
+    }
+
+    #[test]
+    fn every_part_of_an_expression_is_looked_at() {
+        for text in [
+            "sum by (x) (a)",
+            "quantile(scalar(a), vector(1))",
+            "-a",
+            "(a)",
+            "vector(1) + a",
+            "a + vector(1)",
+            "max_over_time(a[1h:1m])",
+            "abs(a)",
+            "rate(a[5m])",
+        ] {
+            let metrics: Vec<String> =
+                Query::parse(text).expect(text).selectors().into_iter().map(|selector| selector.metric).collect();
+            assert_eq!(metrics, ["a"], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_operator_needs_is_what_stands_in_the_way() {
+        for (text, known, expected) in [
+            ("a and b", &["b"][..], Some(("a", false))),
+            ("a and b", &["a", "b"], None),
+            ("a % b", &["a"], Some(("b", true))),
+            ("a * b", &["a"], Some(("b", false))),
+            ("a unless b", &["b"], Some(("a", false))),
+            ("-(a)", &[], Some(("a", false))),
+            ("sum(max_over_time(rate(a[5m])[1h:1m]))", &[], Some(("a", false))),
+            ("clamp_max(a, 1)", &[], Some(("a", false))),
+            ("absent_over_time(a[5m])", &[], None),
+            ("1 + 1", &[], None),
+        ] {
+            assert_eq!(lack(text, known), expected.map(|(metric, divisor)| (metric.to_owned(), divisor)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_in_a_matcher_is_the_metric_only_when_it_is_the_whole_name() {
+        for (text, metric) in [
+            ("a{x=\"1\"}", "a"),
+            ("{__name__=\"a\", x=\"1\"}", "a"),
+            ("{__name__=~\"a.*\", x=\"1\"}", ""),
+            ("{__name__!=\"a\", x=\"1\"}", ""),
+            ("{x=\"a\"}", ""),
+        ] {
+            let all = Query::parse(text).expect(text).selectors();
+            let selector = all.first().expect(text);
+            assert_eq!((selector.metric.as_str(), selector.matchers.len()), (metric, 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn matchers_keep_their_kind() {
+        let query = Query::parse("a{b=\"1\", c!=\"2\", d=~\"3\", e!~\"4\"}").expect("PromQL");
+        let kinds: Vec<MatchKind> = query.selectors().into_iter().flat_map(|s| s.matchers).map(|m| m.kind).collect();
+        assert_eq!(kinds, [MatchKind::Equal, MatchKind::NotEqual, MatchKind::Like, MatchKind::NotLike]);
+    }
+
+    #[test]
+    fn counters_that_no_function_takes_are_bare() {
+        let bare = |text: &str| -> Vec<String> {
+            Query::parse(text).expect("PromQL").bare_selectors().into_iter().map(|selector| selector.metric).collect()
+        };
+        assert_eq!(bare("sum(a) + rate(b[5m])"), ["a"]);
+    }
+
+    #[test]
+    fn brackets_and_operators_in_strings_and_comments_do_not_count() {
+        let many = "(-".repeat(DEEPEST.max(MOST_OPERATORS) + 1);
+        for text in [
+            format!("a{{b=\"{many}\"}}"),
+            format!("a{{b='\\'{many}'}}"),
+            format!("a # {many}"),
+            format!("a # {many}\n + 1"),
+            format!("# \"\n a # {many}\n # \" "),
+        ] {
+            assert_eq!(shallow(&text), Ok(()), "{text:.20}");
+        }
+        // Closed brackets do not lie in each other, and quotes end.
+        assert_eq!(shallow(&"(a)[b]{c}".repeat(DEEPEST)), Ok(()));
+        for text in [format!("\"\"{many}"), format!("'a'{many}"), format!("\"\\\"\"{many}"), format!("#\n{many}")] {
+            assert!(shallow(&text).is_err(), "{text:.20}");
+        }
+        let chained = |count: usize| "a and ".repeat(count) + "a";
+        assert_eq!(shallow(&chained(MOST_OPERATORS)), Ok(()));
+        assert!(shallow(&chained(MOST_OPERATORS + 1)).is_err());
+        assert_eq!(string("\"ab\"c", '"'), 4);
+        assert_eq!(string("'a\\'b' c", '\''), 6);
+        assert_eq!(string("\"open", '"'), 5);
+    }
 }

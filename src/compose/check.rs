@@ -134,4 +134,65 @@ mod tests {
         let text = "  a: {image: a, ports: ['127.0.0.1:80:80']}\n  b: {image: b, ports: ['0.0.0.0:80:81']}\n";
         assert!(refused(text).contains("both publish port 80"));
     }
+
+    #[test]
+    fn each_problem_of_a_service_is_named() {
+        for (service, message) in [
+            ("{}", "it names no image"),
+            ("{image: a, ports: ['80']}", "`80` is"),
+            ("{image: a, volumes: ['a']}", "`a` is"),
+            ("{image: a, volumes: ['./files/b:/etc/watchpost/current:ro']}", "it mounts the files of `b`"),
+            ("{image: a, networks: [x]}", "there is no network `x`"),
+            ("{image: a, mem_limit: lots}", "`512m`"),
+            ("{image: a, shm_size: lots}", "`512m`"),
+            ("{image: a, stop_grace_period: soon}", "a duration cannot be read"),
+            ("{image: a, healthcheck: {test: [NONE], interval: soon}}", "a duration cannot be read"),
+            ("{image: a, healthcheck: {test: [NONE], timeout: soon}}", "a duration cannot be read"),
+            ("{image: a, healthcheck: {test: [NONE], start_period: soon}}", "a duration cannot be read"),
+            ("{image: a, restart: sometimes}", "`unless-stopped`"),
+            ("{image: a, user: grafana, secrets: [pw]}", "`grafana` must be numbers"),
+        ] {
+            let text = format!("name: a\nservices:\n  a: {service}\nsecrets: {{pw: {{environment: PW}}}}\n");
+            let error = parse("compose.yaml", &text).expect_err(service);
+            assert!(error.message.starts_with("service `a`: ") && error.message.contains(message), "{}", error.message);
+            assert_eq!((error.at.as_ref().map(|at| at.line), error.also.len()), (Some(3), 0), "{service}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_order_is_accepted() {
+        for service in [
+            "{image: a, ports: ['127.0.0.1:80:80'], networks: [default, front]}",
+            "{image: a, volumes: ['data:/data', './files/a:/etc/watchpost/current:ro', '/var:/var:ro']}",
+            "{image: a, mem_limit: 512m, shm_size: 1g, stop_grace_period: 1m30s, restart: 'no'}",
+            "{image: a, healthcheck: {test: [NONE], interval: 5s, timeout: 1s, start_period: 0s}}",
+            "{image: a, user: '472:0', secrets: [pw]}",
+            "{image: a, user: grafana}",
+            "{image: a, secrets: [pw]}",
+        ] {
+            let text = format!(
+                "name: a\nservices:\n  a: {service}\nvolumes: {{data: {{}}}}\nnetworks: {{front: {{}}}}\n\
+                 secrets: {{pw: {{environment: PW}}}}\n"
+            );
+            assert!(parse("compose.yaml", &text).is_ok(), "{service}");
+        }
+    }
+
+    #[test]
+    fn ports_of_other_addresses_or_protocols_do_not_clash() {
+        for ports in ["['127.0.0.1:80:80', '10.0.0.1:80:81']", "['127.0.0.1:80:80', '127.0.0.1:80:80/udp']"] {
+            let text = format!("name: a\nservices:\n  a: {{image: a, ports: {ports}}}\n");
+            assert!(parse("compose.yaml", &text).is_ok(), "{ports}");
+        }
+    }
+
+    #[test]
+    fn a_missing_service_is_no_circle() {
+        let error = parse(
+            "compose.yaml",
+            "name: a\nservices:\n  a: {image: a, depends_on: {x: {condition: service_started}}}\n",
+        )
+        .expect_err("refused");
+        assert_eq!(error.also.len(), 0, "{error}");
+    }
 }

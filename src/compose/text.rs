@@ -111,4 +111,16 @@ mod tests {
         let again = parse("compose.yaml", &write(&file, &["x"]).expect("written")).expect("valid");
         assert_eq!(again, file);
     }
+
+    #[test]
+    fn what_compose_would_read_from_the_environment_is_refused() {
+        for (text, read) in
+            [("a$$b", "a$b"), ("100$", "100$"), ("$5 $ a", "$5 $ a"), ("plain", "plain"), ("$$$$", "$$")]
+        {
+            assert_eq!(unescape_text(text).as_deref(), Ok(read), "{text}");
+        }
+        for (text, found) in [("a $HOME b", "$HOME b"), ("${A:-x}", "${A:-x}"), ("$_", "$_"), ("$$$x", "$x")] {
+            assert_eq!(unescape_text(text).as_deref(), Err(&found.to_owned()), "{text}");
+        }
+    }
 }

@@ -157,4 +157,46 @@ mod tests {
         ));
         assert!(matches!(Mount::parse("data:/data"), Ok(Mount::Volume { .. })));
     }
+
+    #[test]
+    fn durations_sizes_and_users_are_read_as_compose_does() {
+        for (text, seconds) in [("1m30s", Some(90.0)), ("500ms", Some(0.5)), ("0s", Some(0.0)), ("soon", None)] {
+            assert_eq!(duration(text), seconds.map(Duration::from_secs_f64), "{text}");
+        }
+        assert_eq!([bytes("512m"), bytes("1g"), bytes("lots")], [Some(512 << 20), Some(1 << 30), None]);
+        for (user, ids) in
+            [("65534:472", Some((65_534, 472))), ("1000", Some((1000, 0))), ("root", None), ("1:wheel", None)]
+        {
+            assert_eq!(user_ids(user), ids, "{user}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_mount_keeps_its_source_target_and_options() {
+        let target = |text: &str| Mount::parse(text).expect(text).target().to_owned();
+        assert_eq!(target("data:/data"), "/data");
+        assert_eq!(target("/var:/host/var:ro"), "/host/var");
+        assert_eq!(target("./files/web/:/etc/watchpost/current:ro"), FILES_TARGET);
+        let volume = |read_only| Mount::Volume { key: "data".into(), target: "/data".into(), read_only };
+        assert_eq!(Mount::parse("data:/data:rw"), Ok(volume(false)));
+        assert_eq!(Mount::parse("data:/data:ro"), Ok(volume(true)));
+        for bad in ["data", "data:data", "data:/data:odd", ":/data", "~/a:/a", "a:/a:ro:x"] {
+            assert!(Mount::parse(bad).is_err(), "{bad}");
+        }
+        // Files are mounted at one place, and read only.
+        for bad in ["./files/web:/elsewhere:ro", "./files/web:/etc/watchpost/current"] {
+            assert!(Mount::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ports_are_refused_unless_every_part_can_be_read() {
+        for bad in ["127.0.0.1:80", "127.0.0.1:x:80", "127.0.0.1:80:0", "host:80:80", "127.0.0.1:80:80/sctp", ""] {
+            assert!(Port::parse(bad).is_err(), "{bad}");
+        }
+        let port = Port::parse("[::1]:80:8080").expect("valid");
+        assert_eq!((port.ip.as_str(), port.host, port.container, port.protocol.as_str()), ("::1", 80, 8080, "tcp"));
+        assert!(Port::parse("[::]:80:80").expect("valid").clashes("10.0.0.1", 80, "tcp"));
+        assert!(port.clashes("::1", 80, "tcp") && port.clashes("", 80, "tcp") && !port.clashes("::1", 81, "tcp"));
+    }
 }

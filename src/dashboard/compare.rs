@@ -235,4 +235,84 @@ mod tests {
         let paths: Vec<String> = changes(&file, &other).into_iter().map(|change| change.path).collect();
         assert_eq!(paths, ["panels[1].targets[A].expr", "annotations.list[1].expr"]);
     }
+
+    /// The paths that differ when Grafana has `more` beside what the file has.
+    fn differing(file: Value, more: Value) -> Vec<String> {
+        let mut grafana = file.clone();
+        for (key, value) in more.as_object().expect("an object") {
+            grafana[key] = value.clone();
+        }
+        changes(&file, &grafana).into_iter().map(|change| change.path).collect()
+    }
+
+    #[test]
+    fn what_grafana_writes_out_by_default_does_not_matter_but_another_value_does() {
+        let annotation = |built_in: u64| json!({"list": [{"builtIn": built_in, "name": "A"}]});
+        for (key, default, other) in [
+            ("editable", json!(true), json!("no")),
+            ("timezone", json!("browser"), json!("utc")),
+            ("time", json!({"from": "now-6h", "to": "now"}), json!({"from": "now-1h", "to": "now"})),
+            ("annotations", annotation(1), annotation(2)),
+            ("annotations", json!({"enable": true}), json!({"list": [{"builtIn": 1}, {"name": "B"}]})),
+            ("range", json!(true), json!("no")),
+            ("weekStart", json!(""), json!("monday")),
+        ] {
+            assert_eq!(differing(board(), json!({ key: default })), Vec::<String>::new(), "{key}");
+            assert_eq!(differing(board(), json!({ key: other })), [key], "{key}");
+        }
+        for key in ["refId", "editorMode", "intervalFactor"] {
+            assert_eq!(differing(board(), json!({ key: "anything" })), Vec::<String>::new(), "{key}");
+        }
+        // A default where the file says something else is an edit.
+        let mut file = board();
+        file["timezone"] = json!("utc");
+        assert_eq!(differing(file, json!({"timezone": "browser"})), ["timezone"]);
+    }
+
+    #[test]
+    fn a_list_that_one_side_lacks_is_told_element_by_element() {
+        let links = json!([{"title": "Runbook", "name": "r", "url": "a"}, {"title": "Wiki", "name": "w", "url": "b"}]);
+        assert_eq!(differing(board(), json!({"links": links})), ["links[Runbook]", "links[Wiki]"]);
+        let mut file = board();
+        file["links"] = links;
+        assert_eq!(differing(file, json!({"links": null})), ["links[Runbook]", "links[Wiki]"]);
+        assert_eq!(differing(board(), json!({"tags": ["a", "b"]})), ["tags[0]", "tags[1]"]);
+    }
+
+    #[test]
+    fn what_was_last_chosen_matters_only_where_it_is_no_variable() {
+        let entry = |more: Value| {
+            let mut entry = json!({"name": "host", "type": "query", "query": "q"});
+            more.as_object().into_iter().flatten().for_each(|(key, value)| entry[key] = value.clone());
+            json!({"list": [entry]})
+        };
+        let file = |more: Value| json!({"uid": "a", "schemaVersion": 41, "templating": entry(more)});
+        for key in ["current", "options", "definition"] {
+            assert_eq!(changes(&file(json!({})), &file(json!({ key: "x" }))), [], "{key}");
+            let with_targets = |value: &str| file(json!({"targets": [], "targets2": 1, key: value}));
+            assert_eq!(changes(&with_targets("x"), &with_targets("y")).len(), 1, "{key}");
+            for lacking in ["name", "type"] {
+                let other = |value: &str| {
+                    let mut model = file(json!({ key: value }));
+                    model["templating"]["list"][0].as_object_mut().expect("an object").remove(lacking);
+                    model
+                };
+                assert_eq!(changes(&other("x"), &other("y")).len(), 1, "{key} without {lacking}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_kept_only_inside_and_only_when_they_are_numbers() {
+        let other = |id: Value| {
+            let mut model = board();
+            model["panels"][0]["id"] = id;
+            model
+        };
+        // Another number is another panel: one gone, one come.
+        let paths = |model: &Value| changes(&board(), model).into_iter().map(|c| c.path).collect::<Vec<_>>();
+        assert_eq!(paths(&other(json!(9))), ["panels[Sales]", "panels[Sales]"]);
+        // Without numbers, elements are held against those in their place.
+        assert_eq!(paths(&other(json!("1"))), ["panels[0].\u{0}id"]);
+    }
 }

@@ -94,3 +94,88 @@ fn receiver(receiver: &Receiver) -> Value {
     // E-mail has no `_file` for the user, and the key of the password's file stays Alertmanager's.
     json!({"name": receiver.name, format!("{}_configs", receiver.kind): [config]})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::spec::{self, OwnFiles, resolve};
+
+    fn config(alerting: &str) -> Value {
+        let catalog = Catalog::embedded().expect("valid");
+        let text = format!("stack: minimal\nsecrets: {{url: {{env: URL}}}}\nalerting: {alerting}\n");
+        let spec = spec::read("watchpost.yaml", &text).expect("valid");
+        alertmanager(&resolve(&spec, &catalog, OwnFiles::default()).expect("resolved"))
+    }
+
+    #[test]
+    fn worse_alerts_mute_lesser_ones() {
+        let rules = config("{}")["inhibit_rules"].clone();
+        let rule = |source: &str, target: &str, equal: Value| json!({"source_matchers": [source], "target_matchers": [target], "equal": equal});
+        assert_eq!(
+            rules,
+            json!([
+                rule("severity=\"critical\"", "severity=~\"warning|info\"", json!(["alertname", "instance"])),
+                rule("severity=\"warning\"", "severity=\"info\"", json!(["alertname", "instance"])),
+                rule("alertname=\"InfoInhibitor\"", "severity=\"info\"", json!(["instance"])),
+            ])
+        );
+    }
+
+    #[test]
+    fn the_only_receiver_gets_everything_unless_there_are_routes() {
+        let hook = |name: &str| format!("{{name: {name}, type: webhook, url: 'http://hook/'}}");
+        for (receivers, routes, fallback) in [
+            (vec!["a"], "[]", "a"),
+            (vec!["a"], "[{match: {severity: critical}, to: a}]", NOBODY),
+            (vec!["a", "b"], "[{match: {severity: critical}, to: a}, {to: b}]", NOBODY),
+            (vec![], "[]", NOBODY),
+        ] {
+            let all = receivers.iter().map(|name| hook(name)).collect::<Vec<_>>().join(", ");
+            let config = config(&format!("{{receivers: [{all}], routes: {routes}}}"));
+            assert_eq!(config["route"]["receiver"], fallback, "{receivers:?} {routes}");
+            assert_eq!(config["receivers"].as_array().map_or(0, Vec::len), receivers.len() + 1);
+        }
+    }
+
+    #[test]
+    fn settings_without_a_value_are_left_out_and_secrets_are_files() {
+        let settings = [
+            ("url", json!({"secret": "url"})),
+            ("password", json!("plain")),
+            ("empty", json!("")),
+            ("open", Value::Null),
+            ("title", json!("x")),
+            ("flag", json!(false)),
+        ];
+        let spec = Receiver {
+            name: "a".into(),
+            kind: "webhook".into(),
+            settings: settings.map(|(key, value)| (key.to_owned(), value)).into_iter().collect(),
+            passwords: ["url", "password"].map(str::to_owned).into_iter().collect(),
+        };
+        let rendered = receiver(&spec);
+        assert_eq!(rendered["name"], "a");
+        assert_eq!(rendered["webhook_configs"], json!([{"flag": false, "title": "x", "url_file": "/run/secrets/url"}]));
+    }
+
+    #[test]
+    fn routes_keep_their_conditions_times_and_order() {
+        let config = config(
+            r#"{receivers: [{name: a, type: webhook, url: 'http://hook/'}], routes: [
+                {match: {team: "a\"b\\c"}, to: a, continue: true, group_wait: 1s, repeat_interval: 1h},
+                {match: {alertname: Watchdog}, to: a},
+                {to: a}]}"#,
+        );
+        let quiet = json!({"receiver": NOBODY, "matchers": ["alertname=~\"Watchdog|InfoInhibitor\""]});
+        assert_eq!(
+            config["route"]["routes"],
+            json!([
+                {"receiver": "a", "matchers": ["alertname=\"Watchdog\""]},
+                quiet,
+                {"receiver": "a", "matchers": ["team=\"a\\\"b\\\\c\""], "continue": true, "group_wait": "1s", "repeat_interval": "1h"},
+                {"receiver": "a"},
+            ])
+        );
+    }
+}

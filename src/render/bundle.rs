@@ -72,3 +72,94 @@ pub fn hash_files<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Strin
     }
     compose::hex(&hash.finalize())[..16].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn bundle(files: &[(&str, &str)]) -> Bundle {
+        let text = "name: a\nservices:\n  web: {image: web}\n";
+        Bundle {
+            text: text.into(),
+            compose: compose::parse("compose.yaml", text).expect("valid"),
+            files: files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect(),
+        }
+    }
+
+    /// The files below a folder, by path.
+    fn below(folder: &Path) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(folder).expect("below").display().to_string();
+                    found.insert(name, fs::read_to_string(&path).expect("text"));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_bundle_is_written_into_a_new_or_empty_folder() {
+        let home = tempfile::tempdir().expect("a folder");
+        let bundle = bundle(&[("files/web/a/b.yml", "b"), ("files/web/c.yml", "c")]);
+        for folder in [home.path().join("new/deep"), home.path().join("empty")] {
+            if folder.ends_with("empty") {
+                fs::create_dir(&folder).expect("made");
+            }
+            bundle.write(&folder).expect("written");
+            let files = below(&folder);
+            assert_eq!(files.keys().collect::<Vec<_>>(), ["compose.yaml", "files/web/a/b.yml", "files/web/c.yml"]);
+            assert_eq!((&files["compose.yaml"], files["files/web/a/b.yml"].as_str()), (&bundle.text, "b"));
+        }
+    }
+
+    #[test]
+    fn a_bundle_is_written_over_an_earlier_one_and_nothing_else_is_removed() {
+        let home = tempfile::tempdir().expect("a folder");
+        bundle(&[("files/web/old.yml", "old"), ("files/web/kept.yml", "1")]).write(home.path()).expect("written");
+        fs::create_dir(home.path().join("secrets")).expect("made");
+        fs::write(home.path().join("secrets/pw"), "hunter2").expect("written");
+        fs::write(home.path().join("README"), "mine").expect("written");
+        bundle(&[("files/web/kept.yml", "2")]).write(home.path()).expect("written again");
+        let files = below(home.path());
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["README", "compose.yaml", "files/web/kept.yml", "secrets/pw"]);
+        assert_eq!((files["files/web/kept.yml"].as_str(), files["README"].as_str()), ("2", "mine"));
+    }
+
+    #[test]
+    fn a_folder_of_others_is_refused_and_left_as_it_is() {
+        for existing in ["files/mine.txt", "notes.txt", "compose.yaml/inside"] {
+            let home = tempfile::tempdir().expect("a folder");
+            let path = home.path().join(existing);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(&path, "mine").expect("written");
+            let error = bundle(&[("files/web/a.yml", "a")]).write(home.path()).expect_err(existing);
+            assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("empty folder")), "{error}");
+            assert_eq!(below(home.path()), BTreeMap::from([(existing.to_owned(), "mine".to_owned())]));
+        }
+    }
+
+    #[test]
+    fn the_hash_changes_with_every_path_and_content_of_the_service_only() {
+        let hash = |files: &[(&str, &str)]| bundle(files).files_hash("web");
+        let base = hash(&[("files/web/a", "1")]);
+        assert_eq!((base.len(), &hash(&[("files/web/a", "1"), ("files/webs/a", "1")])), (16, &base));
+        for other in
+            [&[("files/web/a", "2")][..], &[("files/web/b", "1")], &[("files/web/a", "1"), ("files/web/b", "")], &[]]
+        {
+            assert_ne!(hash(other), base, "{other:?}");
+        }
+        assert_ne!(
+            hash(&[("files/web/a", "b"), ("files/web/c", "")]),
+            hash(&[("files/web/a", ""), ("files/web/bc", "")])
+        );
+    }
+}

@@ -100,3 +100,90 @@ fn probe_jobs(resolved: &Resolved<'_>) -> Vec<Value> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::spec::{self, OwnFiles, resolve};
+
+    /// The jobs of a spec, by name.
+    fn jobs(text: &str) -> BTreeMap<String, Value> {
+        let catalog = Catalog::embedded().expect("valid");
+        let spec = spec::read("watchpost.yaml", text).expect("valid");
+        let resolved = resolve(&spec, &catalog, OwnFiles::default()).expect("resolved");
+        let all = scrape_configs(&resolved).as_array().cloned().unwrap_or_default();
+        all.into_iter().map(|job| (job["job_name"].as_str().unwrap_or_default().to_owned(), job)).collect()
+    }
+
+    #[test]
+    fn a_target_keeps_every_setting_and_has_no_others() {
+        let all = jobs(
+            "targets:
+  - {job: full, static: ['a:1', 'b:1'], interval: 1m, path: /stats, scheme: https, labels: {team: web}}
+  - {job: plain, static: ['c:1']}
+",
+        );
+        let fallback = "PrometheusText0.0.4";
+        assert_eq!(
+            all["full"],
+            json!({"job_name": "full", "scrape_interval": "1m", "metrics_path": "/stats", "scheme": "https",
+                "fallback_scrape_protocol": fallback,
+                "static_configs": [{"targets": ["a:1", "b:1"], "labels": {"team": "web"}}]})
+        );
+        assert_eq!(
+            all["plain"],
+            json!({"job_name": "plain", "fallback_scrape_protocol": fallback, "static_configs": [{"targets": ["c:1"]}]})
+        );
+    }
+
+    #[test]
+    fn probes_of_one_module_and_interval_share_a_job_and_keep_their_labels() {
+        let all = jobs(
+            "stack: standard
+components: {blackbox-exporter: true}
+probes:
+  - {url: 'https://a/', labels: {team: web}}
+  - {url: 'https://b/'}
+  - {url: 'https://c/', interval: 1m}
+  - {url: 'd:5432', module: tcp}
+",
+        );
+        let job = &all["probe-http_2xx"];
+        assert_eq!(
+            job["static_configs"],
+            json!([{"targets": ["https://a/"], "labels": {"team": "web"}}, {"targets": ["https://b/"]}])
+        );
+        assert_eq!((&job["metrics_path"], &job["params"]["module"]), (&json!("/probe"), &json!(["http_2xx"])));
+        assert!(job.get("scrape_interval").is_none());
+        assert_eq!(job["relabel_configs"][3]["replacement"], "blackbox-exporter:9115");
+        assert_eq!(all["probe-http_2xx-1m"]["scrape_interval"], "1m");
+        assert_eq!(all["probe-tcp"]["static_configs"], json!([{"targets": ["d:5432"]}]));
+    }
+
+    #[test]
+    fn our_own_jobs_have_the_path_and_flags_of_the_manifest_and_no_others() {
+        let catalog = Catalog::embedded().expect("valid");
+        let text = "stack: standard\ncomponents: {pushgateway: true}\n";
+        let spec = spec::read("watchpost.yaml", text).expect("valid");
+        let mut resolved = resolve(&spec, &catalog, OwnFiles::default()).expect("resolved");
+        for instance in resolved.instances.clone() {
+            let Some(scrape) = &instance.component.manifest.scrape else { continue };
+            let mut other = instance.component.clone();
+            let odd = other.manifest.scrape.as_mut().expect("a scrape");
+            (odd.path, odd.honor_labels, odd.own_timestamps) =
+                ("/odd".into(), !scrape.honor_labels, !scrape.own_timestamps);
+            resolved.instances = vec![instance.clone()];
+            let job = own_jobs(&resolved).remove(0);
+            let plain = scrape.path == "/metrics";
+            assert_eq!(job.get("metrics_path").is_none(), plain, "{}", instance.name);
+            assert_eq!(job.get("honor_labels").is_some(), scrape.honor_labels, "{}", instance.name);
+            assert_eq!(job.get("track_timestamps_staleness").is_some(), scrape.own_timestamps, "{}", instance.name);
+            resolved.instances = vec![Instance { component: Box::leak(Box::new(other)), ..instance.clone() }];
+            let job = own_jobs(&resolved).remove(0);
+            assert_eq!(job["metrics_path"], "/odd");
+            assert_eq!(job.get("honor_labels").is_none(), scrape.honor_labels, "{}", instance.name);
+            assert_eq!(job.get("track_timestamps_staleness").is_none(), scrape.own_timestamps, "{}", instance.name);
+        }
+    }
+}

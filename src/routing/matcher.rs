@@ -179,4 +179,30 @@ mod tests {
         assert!(holds("a=~\"b|c\"", "c") && !holds("a=~\"b|c\"", "cc"));
         assert!(holds("a!=\"b\"", "") && holds("a=\"\"", "") && !holds("a=~\".+\"", ""));
     }
+
+    #[test]
+    fn each_kind_of_matcher_holds_for_its_own_values() {
+        for (text, holds, not) in [
+            ("a=\"b\"", &["b"][..], &["", "c", "bb"][..]),
+            ("a!=\"b\"", &["", "c"], &["b"]),
+            ("a=~\"b|c\"", &["b", "c"], &["", "bc"]),
+            ("a!~\"b|c\"", &["", "bc"], &["b", "c"]),
+            ("a=~\"b.*\"", &["b\nc"], &["a\nb"]),
+        ] {
+            let matcher = &parse(text).expect(text)[0];
+            assert!(holds.iter().all(|value| matcher.holds(value)), "{text}");
+            assert!(!not.iter().any(|value| matcher.holds(value)), "{text}");
+            assert!(!matcher.examples().is_empty() && matcher.examples().iter().all(|v| matcher.holds(v)), "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_those_of_alertmanager() {
+        for (text, value) in
+            [(r"\n\t\r", "\n\t\r"), (r"\x41\u00e9\U0001f600", "Aé😀"), (r"\d\\\.", r"\d\\."), (r"\uzz", "\u{fffd}zz")]
+        {
+            let text = format!("a=\"{text}\"");
+            assert_eq!(parse(&text).expect("a matcher")[0].value, value, "{text}");
+        }
+    }
 }

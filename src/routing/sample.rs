@@ -130,4 +130,32 @@ mod tests {
             prop_assert!(samples(&pattern).len() <= ENOUGH);
         }
     }
+
+    #[test]
+    fn the_first_texts_of_a_pattern_are_the_plain_ones() {
+        for (pattern, expected) in [
+            ("a(b|c)d", &["abd", "acd"][..]),
+            ("(?:a|b)", &["a", "b"]),
+            ("(?i:a)", &["a"]),
+            ("(?P<name>a)b", &["ab"]),
+            ("[abc]x", &["ax"]),
+            ("[]a]", &["]"]),
+            ("[^a]", &["z"]),
+            (r"[\d]", &["1"]),
+            ("a{3}b", &["aaab"]),
+            ("a{2,}?b+?", &["aab"]),
+            (r"\w\s\.\b", &["x ."]),
+            ("", &[""]),
+        ] {
+            assert_eq!(samples(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn groups_are_followed_to_a_depth_and_no_further() {
+        let nested = |depth: usize| format!("{}a|b{}", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(samples(&nested(DEPTH)), ["a", "b"]);
+        assert_ne!(samples(&nested(DEPTH + 1)), ["a", "b"]);
+        assert!(samples(&nested(100_000)).len() <= ENOUGH);
+    }
 }

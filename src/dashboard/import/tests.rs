@@ -134,3 +134,178 @@ fn inputs_that_double_are_refused() {
     let error = import(&model, &place()).expect_err("too large").to_string();
     assert!(error.contains("larger than one can be"), "{error}");
 }
+
+fn notes(model: &Value) -> Vec<String> {
+    import(model, &place()).expect("imported").notes
+}
+
+#[test]
+fn every_library_panel_is_counted_and_found_in_both_forms_of_the_list() {
+    let element = |uid: &str| json!({"uid": uid, "model": {"type": "stat", "title": uid, "targets": [{"expr": "a"}]}});
+    let panel = |uid: &str| json!({"id": 1, "libraryPanel": {"uid": uid, "name": uid}});
+    let board =
+        |elements: Value, panels: Value| json!({"title": "L", "uid": "l", "__elements": elements, "panels": panels});
+    let listed = board(json!([element("a"), element("b")]), json!([panel("a"), panel("b")]));
+    assert!(notes(&listed).iter().any(|note| note.starts_with("2 library panels ")), "{:?}", notes(&listed));
+    let mapped = board(json!({"x": element("a")}), json!([panel("a")]));
+    assert!(notes(&mapped).iter().any(|note| note.starts_with("1 library panel ")), "{:?}", notes(&mapped));
+    assert_eq!(imported(mapped)["panels"][0]["title"], "a");
+    let without = board(json!({}), json!([{"id": 1, "type": "stat", "title": "A", "targets": [{"expr": "a"}]}]));
+    assert!(!notes(&without).iter().any(|note| note.contains("library")), "{:?}", notes(&without));
+}
+
+#[test]
+fn a_library_panel_that_holds_its_own_queries_needs_no_library() {
+    let panel = |targets: Value| json!({"id": 1, "type": "stat", "title": "A", "targets": targets, "libraryPanel": {"uid": "a", "name": "A"}});
+    let board = |panel: Value| json!({"title": "L", "uid": "l", "panels": [panel]});
+    let kept = board(panel(json!([{"refId": "A", "expr": "a"}])));
+    assert!(notes(&kept).iter().any(|note| note.starts_with("1 library panel ")), "{:?}", notes(&kept));
+    assert_eq!(imported(kept)["panels"][0]["targets"][0]["expr"], "a");
+    assert!(import(&board(panel(json!([]))), &place()).is_err());
+    let mut model = panel(json!([]));
+    model["libraryPanel"]["model"] = json!({"type": "stat", "title": "Inside", "targets": [{"expr": "b"}]});
+    assert_eq!(imported(board(model))["panels"][0]["title"], "Inside");
+}
+
+#[test]
+fn only_what_is_wrapped_is_unwrapped() {
+    let plain = |key: &str, value: Value| json!({"title": "Plain", "uid": "plain", "panels": [], key: value});
+    for (key, value) in [("spec", json!({"title": "Spec", "panels": []})), ("dashboard", json!("a text"))] {
+        assert_eq!(imported(plain(key, value))["title"], "Plain", "{key}");
+    }
+    let inner = json!({"title": "Inner", "uid": "inner", "rows": []});
+    assert_eq!(imported(json!({"dashboard": inner}))["title"], "Inner");
+    let named = json!({"apiVersion": "v1", "metadata": {"name": "outer"}, "spec": inner});
+    assert_eq!(imported(named)["uid"], "inner", "the dashboard's own uid comes first");
+    for refused in [json!({"title": "A"}), json!({"dashboard": {"title": "A"}})] {
+        assert!(import(&refused, &place()).is_err(), "{refused}");
+    }
+    let of_version = |version: u64| import(&json!({"title": "A", "panels": [], "schemaVersion": version}), &place());
+    assert!(of_version(MAX_SCHEMA_VERSION).is_ok() && of_version(MAX_SCHEMA_VERSION + 1).is_err());
+}
+
+#[test]
+fn special_data_sources_stay_what_they_are() {
+    let source = |given: Value| {
+        let board = imported(json!({"title": "A", "uid": "a", "panels": [
+            {"id": 1, "type": "stat", "title": "A", "datasource": given, "targets": [{"refId": "A", "expr": "a",
+             "datasource": {"type": "prometheus", "uid": OURS}}]}]}));
+        board["panels"][0]["datasource"].clone()
+    };
+    let of = |kind: &str, uid: &str| json!({"type": kind, "uid": uid});
+    for (given, expected) in [
+        (json!("-- Mixed --"), of("datasource", "-- Mixed --")),
+        (of("datasource", "-- Dashboard --"), of("datasource", "-- Dashboard --")),
+        (of("__expr__", "__expr__"), of("__expr__", "__expr__")),
+        (json!("grafana"), of("grafana", "-- Grafana --")),
+        (json!("Alertmanager"), of("alertmanager", "watchpost-alertmanager")),
+        (json!({"uid": "watchpost-alertmanager"}), of("alertmanager", "watchpost-alertmanager")),
+        (of("alertmanager", "elsewhere"), of("alertmanager", "watchpost-alertmanager")),
+        (json!("default"), of("prometheus", OURS)),
+        (json!({}), of("prometheus", OURS)),
+    ] {
+        assert_eq!(source(given.clone()), expected, "{given}");
+    }
+}
+
+#[test]
+fn a_data_source_by_an_unknown_name_is_taken_for_prometheus_and_that_is_said_once() {
+    let panel = |id: u64, source: &str, target: Value| json!({"id": id, "type": "stat", "title": "A", "datasource": source, "targets": [target]});
+    let model = |source: &str| {
+        json!({"title": "A", "uid": "a", "panels": [
+            panel(1, source, json!({"refId": "A", "expr": ""})), panel(2, source, json!({"refId": "A", "query": "x"})),
+            panel(3, source, json!({"refId": "A", "query": "x"}))]})
+    };
+    let said: Vec<String> = notes(&model("thanos")).into_iter().filter(|note| note.contains("`thanos`")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(notes(&model("default")), Vec::<String>::new());
+    assert_eq!(notes(&model(OURS)), Vec::<String>::new());
+    let asked = json!({"title": "A", "uid": "a", "panels": [panel(1, "thanos", json!({"refId": "A", "expr": "a"}))]});
+    assert_eq!(notes(&asked), Vec::<String>::new(), "a PromQL query leaves no doubt");
+}
+
+#[test]
+fn what_people_map_goes_before_what_is_guessed() {
+    let place = Place { mapped: [("logs".to_owned(), "my-loki".to_owned())].into(), ..place() };
+    let source = |given: Value| {
+        let board =
+            json!({"title": "A", "uid": "a", "panels": [{"id": 1, "type": "logs", "title": "A", "datasource": given}]});
+        let text = import(&board, &place).expect("imported").text;
+        serde_json::from_str::<Value>(&text).expect("JSON")["panels"][0]["datasource"].clone()
+    };
+    assert_eq!(source(json!({"type": "loki", "uid": "logs"})), json!({"type": "loki", "uid": "my-loki"}));
+    assert_eq!(source(json!("${logs}")), json!({"type": "prometheus", "uid": "my-loki"}));
+    // The uid that it is mapped to is people's own.
+    assert_eq!(source(json!({"type": "loki", "uid": "my-loki"})), json!({"type": "loki", "uid": "my-loki"}));
+}
+
+#[test]
+fn inputs_are_put_in_only_where_they_are_named() {
+    let model = json!({"title": "A $5", "uid": "a", "schemaVersion": 41,
+        "__inputs": [{"name": "DS_EXPR", "type": "datasource", "pluginId": "__expr__"}, {"name": "V", "type": "constant", "value": "x"}],
+        "panels": [{"id": 1, "type": "text", "title": "$V", "description": "$V and ${V}${V}", "options": {"content": "V"}}]});
+    let board = imported(model);
+    let panel = &board["panels"][0];
+    assert_eq!((&board["title"], &panel["title"]), (&json!("A $5"), &json!("x")));
+    assert_eq!((&panel["description"], &panel["options"]["content"]), (&json!("$V and xx"), &json!("V")));
+}
+
+#[test]
+fn variables_forget_what_was_chosen_elsewhere() {
+    let variable = |entry: Value| {
+        let board = json!({"title": "A", "uid": "a", "panels": [], "templating": {"list": [entry]}});
+        imported(board)["templating"]["list"][0].clone()
+    };
+    let query = |more: Value| {
+        let mut entry = json!({"name": "host", "type": "query", "query": "q", "options": [1], "datasource": {"type": "prometheus", "uid": OURS}});
+        more.as_object().into_iter().flatten().for_each(|(key, value)| entry[key] = value.clone());
+        variable(entry)
+    };
+    assert_eq!(query(json!({"includeAll": true}))["current"], json!({"text": ["All"], "value": ["$__all"]}));
+    assert_eq!(query(json!({"includeAll": false}))["current"], json!({}));
+    assert!(query(json!({})).get("options").is_none());
+    for (given, kept) in [(0, 1), (1, 1), (2, 2), (3, 1)] {
+        assert_eq!(query(json!({"refresh": given}))["refresh"], kept, "{given}");
+    }
+    let sources = |kind: &str| variable(json!({"name": "ds", "type": "datasource", "query": kind, "regex": "x"}));
+    assert_eq!(sources("alertmanager")["current"]["value"], "watchpost-alertmanager");
+    assert_eq!((&sources("loki")["current"], &sources("loki")["regex"]), (&json!({}), &json!("")));
+    assert_eq!(variable(json!({"name": "x", "type": "custom", "current": {"value": "a"}}))["current"]["value"], "a");
+}
+
+#[test]
+fn a_uid_that_is_taken_or_unusable_is_replaced_and_that_is_said() {
+    let named = |uid: Value, title: &str, origin: &'static str, taken: &[&str]| {
+        let taken = taken.iter().map(|uid| (*uid).to_owned()).collect();
+        let place = Place { origin, taken, ..place() };
+        import(&json!({"title": title, "uid": uid, "panels": []}), &place).map(|i| (i.uid, i.notes.len()))
+    };
+    let ok = |uid: &str, notes: usize| (uid.to_owned(), notes);
+    for (uid, origin, taken, expected) in [
+        (json!("shop"), "file", &[][..], ok("shop", 0)),
+        (json!("shop"), "file", &["shop"], ok("file", 1)),
+        (json!("a shop"), "file", &[], ok("file", 1)),
+        (json!(null), "file", &["file", "file-2"], ok("file-3", 0)),
+        (json!(null), "", &[], ok("my-shop", 0)),
+    ] {
+        assert_eq!(named(uid.clone(), "My Shop", origin, taken).expect("imported"), expected, "{uid} {taken:?}");
+    }
+    assert!(named(json!("a"), " ", "file", &[]).is_err());
+    let long = "a-long-name-of-a-file-that-has-forty-of-them";
+    let (uid, _) = named(json!(null), "A", long, &[&slug(long)]).expect("imported");
+    assert!(uid.len() <= 40 && uid.ends_with("-2"), "{uid}");
+}
+
+#[test]
+fn slugs_are_lowercase_words_with_dashes() {
+    for (text, expected) in [
+        ("My  Shop (EU)", "my-shop-eu"),
+        ("--a", "a"),
+        ("ä", "dashboard"),
+        ("", "dashboard"),
+        ("a--b__c", "a-b-c"),
+        ("0123456789012345678901234567890123456789x", "0123456789012345678901234567890123456789"),
+    ] {
+        assert_eq!(slug(text), expected, "{text}");
+    }
+}

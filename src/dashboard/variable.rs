@@ -316,8 +316,8 @@ mod tests {
             assert_eq!(read_one(&json!({"current": {"value": value}})).current, expected, "{value}");
         }
         assert_eq!(read_one(&json!({"allValue": ""})).all_value, None);
-        assert_eq!(read_one(&json!({"multi": true})).multi, true);
-        assert_eq!(read_one(&json!({"includeAll": false})).include_all, false);
+        assert!(read_one(&json!({"multi": true})).multi);
+        assert!(!read_one(&json!({"includeAll": false})).include_all);
     }
 
     #[test]

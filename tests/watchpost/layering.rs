@@ -130,11 +130,12 @@ fn imports_go_one_way_and_every_exception_is_in_use() {
     assert!(dead.is_empty(), "these exceptions are not needed any more: {dead:?}");
 }
 
+/// Unit tests stand beside what they test and do not count: a room must not become crooked by being tested.
 #[test]
-fn no_room_is_past_6000_lines() {
+fn no_room_is_past_6000_lines_of_code() {
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     for (path, text) in all_sources() {
-        *lines.entry(room(&path)).or_default() += text.lines().count();
+        *lines.entry(room(&path)).or_default() += without_tests(&text).lines().count();
     }
     let large: Vec<_> = lines.into_iter().filter(|(_, lines)| *lines > 6000).collect();
     assert!(large.is_empty(), "these rooms hold more than one thing: {large:?}");

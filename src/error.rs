@@ -92,6 +92,14 @@ impl Error {
         Self::new("interrupted").exit(Exit::Interrupted)
     }
 
+    /// Keeps the place and drops its line of source, which may hold a secret.
+    pub fn without_excerpt(mut self) -> Self {
+        if let Some(at) = &mut self.0.at {
+            at.excerpt.clear();
+        }
+        self
+    }
+
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self

@@ -8,17 +8,19 @@ pub mod failure;
 pub mod human;
 pub mod live;
 pub mod progress;
+pub mod prompt;
 pub mod proof;
 pub mod screen;
 pub mod style;
 pub mod table;
 
-use std::io::{BufRead, ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use failure::Failure;
+use prompt::Prompts;
 
 /// How much is said beside the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,39 +132,21 @@ impl Ui {
         drop(writeln!(anstream::stderr().lock(), "{}", style::fit(text, self.unicode)));
     }
 
-    /// Asks a yes-or-no question on stderr; Enter is yes when `default`. Waits for the answer off the
-    /// runtime's thread, so that Ctrl-C is noticed.
+    /// Asks a yes-or-no question on stderr; Enter takes the default, and Esc means no. Waits for the answer off the
+    /// runtime's thread, so that an interrupt from elsewhere is noticed.
     ///
-    /// Errors: there is no terminal to ask on (`flag` is named), or the input ended.
+    /// Errors: there is no terminal to ask on (`flag` is named), or Ctrl-C.
     pub async fn confirm(&self, question: &str, default: bool, flag: &str) -> Result<bool> {
         if !self.interactive {
             return Err(Error::usage(format!("this would ask: {question}"))
                 .cause("there is no terminal to ask on")
                 .hint(format!("pass `{flag}` to go ahead without the question")));
         }
-        let choice = if default { "[Y/n]" } else { "[y/N]" };
-        loop {
-            drop(write!(anstream::stderr().lock(), "  {} {choice} ", style::fit(question, self.unicode)));
-            let (sender, receiver) = tokio::sync::oneshot::channel();
-            std::thread::spawn(move || {
-                let mut line = String::new();
-                let read = std::io::stdin().lock().read_line(&mut line);
-                drop(sender.send(read.map(|count| (count > 0).then_some(line))));
-            });
-            match receiver.await {
-                Ok(Ok(Some(line))) => match line.trim().to_lowercase().as_str() {
-                    "" => return Ok(default),
-                    "y" | "yes" => return Ok(true),
-                    "n" | "no" => return Ok(false),
-                    _ => self.note("  Answer y or n."),
-                },
-                // Ctrl-D: whoever closes the input does not agree.
-                _ => {
-                    self.note("");
-                    return Ok(false);
-                }
-            }
-        }
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let (mut prompts, question) = (Prompts::new(self.unicode), question.to_owned());
+        // Nobody receives when an interrupt ended the wait.
+        std::thread::spawn(move || drop(sender.send(prompts.agree(&question, default))));
+        receiver.await.map_err(|_| Error::interrupted())?
     }
 }
 
@@ -175,9 +159,10 @@ fn written(result: std::io::Result<()>) -> Result<()> {
     }
 }
 
-/// Gives the screen back and makes the cursor visible again, whatever was shown.
+/// Restores the screen, the terminal's mode and the cursor, whatever was shown.
 pub fn restore_terminal() {
     screen::leave();
+    prompt::close();
     let terminal = console::Term::stderr();
     if terminal.is_term() {
         drop(terminal.show_cursor());

@@ -6,7 +6,6 @@
 mod compose_spec;
 mod scripted;
 mod steps;
-pub mod terminal;
 
 use std::collections::BTreeMap;
 
@@ -19,17 +18,16 @@ use crate::error::Result;
 pub use compose_spec::spec;
 pub use scripted::Scripted;
 pub use steps::{HOST, OVERWRITE, WHERE};
-pub use terminal::Terminal;
 
 /// Answers by key, in their final form; what `--answers` reads and `answers.yaml` holds.
 pub type Answers = BTreeMap<String, Value>;
 
-/// What the questions say about the world.
+/// What is known before the first question.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// `Docker 28.5, 24 containers`; `None` when no daemon answers here.
     pub docker: Option<String>,
-    /// The file to be written is there already.
+    /// The file to write exists.
     pub overwrites: Option<String>,
     /// The Docker host was named beforehand, and is not asked for.
     pub placed: bool,
@@ -37,7 +35,7 @@ pub struct Surroundings {
 
 type Check = Box<dyn Fn(&Value) -> Result<Value, Problem>>;
 
-/// One question as it is put.
+/// One question as it is asked.
 pub struct Prompt {
     /// `stack`, `alerts.api_url`, `prometheus.retention`.
     pub key: String,
@@ -45,6 +43,8 @@ pub struct Prompt {
     /// What `?` explains.
     pub help: String,
     pub form: Form,
+    /// A wrong answer may be a secret: nothing shows it again.
+    pub confidential: bool,
     pub default: Value,
     check: Check,
 }
@@ -58,12 +58,12 @@ pub enum Form {
 pub struct Choice {
     pub value: String,
     pub label: String,
-    /// Said beside it, dimmed.
+    /// Shown beside the label, dimmed.
     pub note: String,
 }
 
 impl Prompt {
-    /// The answer in its final form, or why it is none.
+    /// The answer in its final form, or why it is not accepted.
     pub fn check(&self, value: &Value) -> Result<Value, Problem> {
         (self.check)(value)
     }
@@ -78,7 +78,7 @@ pub enum Reply {
 
 /// Who answers: a person at a terminal, or a file.
 pub trait Asker {
-    /// Only an answer that the prompt's check takes comes back. `Err` ends the wizard.
+    /// Only an answer that passes the prompt's check comes back. `Err` ends the wizard.
     fn ask(&mut self, prompt: &Prompt) -> Result<Reply>;
 }
 

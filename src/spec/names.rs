@@ -15,6 +15,17 @@ pub fn is_name(text: &str) -> bool {
         && text.len() <= 48
 }
 
+/// A variable of the environment, as shells write it.
+pub fn is_variable(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A file's path, and not an address or a text of several lines.
+pub fn is_path(text: &str) -> bool {
+    !text.is_empty() && !text.contains("://") && !text.contains(char::is_control)
+}
+
 /// A label of Prometheus that users may set.
 pub fn is_label(text: &str) -> bool {
     !text.starts_with("__")
@@ -38,6 +49,8 @@ mod tests {
     fn names_are_what_docker_and_prometheus_take() {
         assert!(is_project("monitoring-2") && !is_project("Monitoring") && !is_project("-a") && !is_project(""));
         assert!(is_label("team") && !is_label("__name__") && !is_label("a-b"));
+        assert!(is_variable("_SLACK_2") && !is_variable("2S") && !is_variable("xoxb-1") && !is_variable(""));
+        assert!(is_path("./a b") && !is_path("https://hooks.example.com/T0") && !is_path("a\nb") && !is_path(""));
         assert!(is_address("shop:8080") && is_address("[::1]:80"));
         assert!(!is_address("shop") && !is_address("http://shop:80") && !is_address("shop:0") && !is_address("a b:1"));
     }

@@ -205,14 +205,19 @@ impl Reader {
             if !matches!(value.kind, Kind::Mapping(_)) {
                 // The text is not repeated: it may be the secret itself.
                 self.errors.push(
-                    key.error(format!("the secret `{name}` must say where its value comes from, never hold it")).hint(
-                        "write `{env: VARIABLE}`, `{file: PATH}`, `{command: [PROGRAM, ARGUMENT]}` or `{generate: 32}`",
-                    ),
+                    key.error(format!("the secret `{name}` must say where its value comes from, never hold it"))
+                        .without_excerpt()
+                        .hint(
+                            "write `{env: VARIABLE}`, `{file: PATH}`, `{command: [PROGRAM, ARGUMENT]}` or `{generate: 32}`",
+                        ),
                 );
                 continue;
             }
             match value.decode::<SecretSource>() {
-                Ok(source) => drop(secrets.insert(name.to_owned(), source)),
+                Ok(source) => {
+                    self.errors.extend(misplaced(name, key, &source));
+                    secrets.insert(name.to_owned(), source);
+                }
                 Err(error) => self.errors.push(error),
             }
         }
@@ -255,6 +260,22 @@ impl Reader {
             });
         }
     }
+}
+
+/// What looks like the secret itself, where the name of its source belongs. It is not shown.
+fn misplaced(name: &str, key: &Node, source: &SecretSource) -> Option<Error> {
+    let (message, hint) = match source {
+        SecretSource::Env(variable) if !names::is_variable(variable) => (
+            format!("`env:` of the secret `{name}` is not the name of a variable"),
+            "write the variable's name, such as `SLACK_API_URL`, never the value",
+        ),
+        SecretSource::File(path) if !names::is_path(path) => (
+            format!("`file:` of the secret `{name}` is not a path"),
+            "write the path of a file that holds the value, never the value",
+        ),
+        _ => return None,
+    };
+    Some(key.error(message).without_excerpt().hint(hint))
 }
 
 /// All entries of a mapping but those in `except`.
@@ -327,6 +348,20 @@ rules: [./rules]
             .chain(&error.also)
             .map(|error| (error.message.clone(), place(error).0, place(error).1))
             .collect()
+    }
+
+    #[test]
+    fn a_secret_where_its_source_belongs_is_refused_and_not_shown() {
+        for source in
+            ["{env: xoxb-123-abc}", "{env: 'https://h.example/T0'}", "{file: 'https://h.example/T0'}", "hunter-2"]
+        {
+            let error = read("watchpost.yaml", &format!("secrets:\n  chat: {source}\n")).expect_err("refused");
+            let at = error.at.clone().expect("a place");
+            assert_eq!((at.line, at.excerpt.as_str()), (2, ""), "{source}");
+            let text = format!("{} {:?}", error.message, error.hint);
+            assert!(!["xoxb", "https", "hunter"].iter().any(|part| text.contains(part)), "{text}");
+        }
+        read("watchpost.yaml", "secrets:\n  a: {env: _A_1}\n  b: {file: ./b c}\n").expect("accepted");
     }
 
     #[test]

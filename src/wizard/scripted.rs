@@ -1,4 +1,4 @@
-//! Answers from a file, or the defaults: the same way without a terminal.
+//! Answers from a file, or the defaults: the same questions without a terminal.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{Asker, Prompt, Reply};
 use crate::error::{Error, Result, did_you_mean};
 use crate::yaml::{self, Node};
 
-/// Takes answers from a YAML mapping by the prompts' keys; what it does not hold takes its default.
+/// Answers from a YAML mapping by the prompts' keys, and the defaults for the rest.
 #[derive(Debug, Default)]
 pub struct Scripted {
     answers: BTreeMap<String, Node>,
@@ -31,14 +31,14 @@ impl Scripted {
         Ok(Self { answers: node.entries().iter().filter_map(entry).collect(), asked: Vec::new() })
     }
 
-    /// An answer that no question took is a slip, unless it is one of those `settled` before.
+    /// An answer that no question used is a typo, unless it is one of those `settled` before.
     pub fn finish(&self, settled: &[&str]) -> Result<()> {
         let left = |key: &String| !self.asked.contains(key) && !settled.contains(&key.as_str());
         let unknown = self.answers.iter().filter(|(key, _)| left(key)).map(|(key, node)| {
-            let error = node.error(format!("no question takes the answer `{key}`"));
+            let error = node.error(format!("no question has the key `{key}`"));
             match did_you_mean(key, self.asked.iter().map(String::as_str)) {
                 Some(guess) => error.hint(format!("did you mean `{guess}`?")),
-                None => error.hint(format!("asked were {}", self.asked.join(", "))),
+                None => error.hint(format!("the keys are {}", self.asked.join(", "))),
             }
         });
         Error::all(unknown.collect())
@@ -54,7 +54,11 @@ impl Asker for Scripted {
         };
         prompt.check(&value).map(Reply::Answer).map_err(|problem| {
             let message = format!("`{}` {}", prompt.key, problem.message);
-            let error = node.map_or_else(|| Error::new(&message), |node| node.error(&message));
+            let error = match node {
+                None => Error::new(message),
+                Some(node) if prompt.confidential => node.error(message).without_excerpt(),
+                Some(node) => node.error(message),
+            };
             error.hint(problem.hint.unwrap_or_else(|| prompt.help.clone()))
         })
     }
@@ -99,6 +103,17 @@ mod tests {
         assert_eq!(spec.alerting.routes[0].to, "oncall");
         let Selection::One(prometheus) = &spec.components["prometheus"] else { panic!("one") };
         assert_eq!(prometheus["retention"].as_str(), Some("30d"));
+    }
+
+    #[test]
+    fn a_secret_where_its_source_belongs_is_refused_and_not_shown() {
+        for value in ["https://hooks.example.com/T0", "xoxb-123-abc", "two words"] {
+            let error = written(&format!("alerts: slack\nalerts.api_url: {value}\n")).expect_err("refused");
+            assert!(error.message.starts_with("`alerts.api_url` must name a variable"), "{}", error.message);
+            assert_eq!(error.at.clone().expect("a place").excerpt, "");
+            assert!(!format!("{} {:?}", error.message, error.hint).contains(value));
+        }
+        written("alerts: slack\nalerts.api_url: ./slack-url\n").expect("a file");
     }
 
     #[test]
@@ -152,7 +167,7 @@ mod tests {
         let error = written("stack: standrd\n").expect_err("refused");
         assert_eq!(error.at.clone().expect("located").line, 1);
         let error = written("stack: minimal\ngrafana.address: '0.0.0.0:3000'\n").expect_err("refused");
-        assert!(error.message.contains("no question takes the answer `grafana.address`"), "{}", error.message);
+        assert!(error.message.contains("no question has the key `grafana.address`"), "{}", error.message);
         assert!(written("grafana.address: everywhere\n").is_err());
         assert!(written("prometheus.retention: soon\n").is_err());
     }

@@ -7,7 +7,7 @@ use crate::catalog::answer::{self, Problem};
 use crate::catalog::question::{Kind, Question};
 use crate::catalog::{Catalog, Manifest};
 use crate::compose::values::Port;
-use crate::spec::DEFAULT_STACK;
+use crate::spec::{DEFAULT_STACK, names};
 
 pub const OVERWRITE: &str = "overwrite";
 pub const WHERE: &str = "where";
@@ -24,42 +24,49 @@ pub fn steps(catalog: &Catalog, surroundings: &Surroundings, answers: &Answers) 
     let mut steps = Vec::new();
     if let Some(file) = &surroundings.overwrites {
         let label = format!("Replace {file}?");
-        steps.push(confirm(OVERWRITE, &label, "The file is there already. Its present content would be lost."));
+        steps.push(confirm(OVERWRITE, &label, "The file exists. Its content would be replaced."));
     }
     if !surroundings.placed {
-        steps.extend(place(surroundings, answers));
+        steps.extend(host(surroundings, answers));
     }
     steps.push(stack(catalog));
     steps.extend(alerts(catalog, answers));
     let present = components(catalog, answers);
     if let Some(question) = question_of(&present, "prometheus", "retention") {
-        steps.push(asked("prometheus", question));
+        steps.push(setting("prometheus", question));
     }
     if let Some(grafana) = present.iter().find(|manifest| manifest.name == "grafana") {
         steps.push(grafana_address(grafana));
     }
-    steps.extend(more(&present, answers));
+    steps.extend(further_settings(&present, answers));
     steps
 }
 
-fn text_of<'a>(answers: &'a Answers, key: &str) -> &'a str {
+fn answer<'a>(answers: &'a Answers, key: &str) -> &'a str {
     answers.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn place(surroundings: &Surroundings, answers: &Answers) -> Vec<Prompt> {
+fn host(surroundings: &Surroundings, answers: &Answers) -> Vec<Prompt> {
     let here = surroundings.docker.clone().unwrap_or_else(|| "no Docker daemon answers here".into());
     let choices = vec![("here", "this machine", here.as_str()), ("elsewhere", "another Docker host", "")];
-    let mut steps = vec![choice(WHERE, "Where?", "The Docker host that the stack is to run on.", choices, "here")];
-    if text_of(answers, WHERE) == "elsewhere" {
+    let mut steps = vec![choice(
+        WHERE,
+        "Where?",
+        "The Docker host that runs the stack: this machine, or another that answers over tcp or a socket.",
+        choices,
+        "here",
+    )];
+    if answer(answers, WHERE) == "elsewhere" {
         steps.push(Prompt {
             key: HOST.into(),
             label: "Its address".into(),
-            help: "The address of its Docker daemon, as in DOCKER_HOST: tcp://HOST:2375 or unix:///PATH.".into(),
+            help: "The address of its Docker daemon, as in DOCKER_HOST: unix:///PATH or tcp://HOST:2375.".into(),
             form: Form::Text,
+            confidential: false,
             default: json!(""),
             check: Box::new(|value| match value.as_str().unwrap_or_default().split_once("://") {
                 Some(("tcp" | "unix" | "npipe" | "ssh", rest)) if !rest.is_empty() => Ok(value.clone()),
-                _ => Err(problem("is no address of a Docker host: write `tcp://HOST:2375`")),
+                _ => Err(problem("must be the address of a Docker host, such as `unix:///PATH` or `tcp://HOST:2375`")),
             }),
         });
     }
@@ -69,29 +76,29 @@ fn place(surroundings: &Surroundings, answers: &Answers) -> Vec<Prompt> {
 fn stack(catalog: &Catalog) -> Prompt {
     let choices =
         catalog.stacks.values().map(|stack| (stack.name.as_str(), stack.name.as_str(), stack.description.as_str()));
-    let help = "A choice of components to begin with. Single ones can be added or left out in the file later.";
+    let help = "The components to begin with. Add or remove single ones in the file later.";
     choice(STACK, "Which stack?", help, choices.collect(), DEFAULT_STACK)
 }
 
 fn alerts(catalog: &Catalog, answers: &Answers) -> Vec<Prompt> {
-    let mut choices = vec![(NOBODY, "nobody yet", "they show in Alertmanager")];
+    let mut choices = vec![(NOBODY, "nobody yet", "Alertmanager shows them")];
     choices.extend(
         catalog.receivers.values().map(|kind| (kind.name.as_str(), kind.title.as_str(), kind.description.as_str())),
     );
-    let help = "Who is told when something is wrong. More receivers and routes can be added in the file later.";
+    let help = "Who gets a message when an alert fires. Add more receivers and routes in the file later.";
     let mut steps = vec![choice(ALERTS, "Alerts to?", help, choices, NOBODY)];
-    if let Some(kind) = catalog.receivers.get(text_of(answers, ALERTS)) {
+    if let Some(kind) = catalog.receivers.get(answer(answers, ALERTS)) {
         for question in kind.questions.iter().filter(|question| question.required || !question.advanced) {
             steps.push(match question.kind {
                 Kind::Password => secret_source(&kind.name, question),
-                _ => asked(ALERTS, question),
+                _ => setting(ALERTS, question),
             });
         }
     }
     steps
 }
 
-/// A secret's value is not asked for: it would end in a file that is kept in git. Its source is.
+/// Asks for a secret's source, not for its value: the spec is kept in git.
 fn secret_source(kind: &str, question: &Question) -> Prompt {
     let variable = format!("{kind}_{}", question.variable).to_uppercase();
     let required = question.required;
@@ -99,28 +106,29 @@ fn secret_source(kind: &str, question: &Question) -> Prompt {
         key: format!("{ALERTS}.{}", question.variable),
         label: format!("{}: from", question.label),
         help: format!(
-            "{} It is a secret, so the file does not hold it: name the variable of the environment that does, or the \
-             path of a file (with a slash).{}",
+            "{} The spec must not hold this secret. Name the environment variable that does, or a file by a path with a \
+             slash.{}",
             question.description,
-            if required { "" } else { " Empty: there is none." }
+            if required { "" } else { " Leave it empty if there is none." }
         ),
         form: Form::Text,
+        confidential: true,
         default: if required { json!(variable) } else { json!("") },
         check: Box::new(move |value| match value.as_str().unwrap_or_default() {
-            "" if required => Err(problem("is needed: name a variable, or a file with a slash in its path")),
-            text if text.is_empty() || text.contains('/') || is_variable(text) => Ok(value.clone()),
-            _ => Err(problem("is neither a variable's name nor a path with a slash")),
+            "" if required => Err(problem("must not be empty: name a variable, or a file by a path with a slash")),
+            "" => Ok(value.clone()),
+            text if names::is_variable(text) || names::is_path(text) && text.contains('/') => Ok(value.clone()),
+            _ => Err(problem(
+                "must name a variable, such as `ALERTS_URL`, or a file, such as `./alerts-url`; the secret itself must not \
+                 be in the spec",
+            )),
         }),
     }
 }
 
-fn is_variable(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !text.starts_with(|c: char| c.is_ascii_digit())
-}
-
 /// The manifests of the stack that was chosen.
 fn components<'a>(catalog: &'a Catalog, answers: &Answers) -> Vec<&'a Manifest> {
-    let stack = catalog.stacks.get(text_of(answers, STACK)).or_else(|| catalog.stacks.get(DEFAULT_STACK));
+    let stack = catalog.stacks.get(answer(answers, STACK)).or_else(|| catalog.stacks.get(DEFAULT_STACK));
     let names = stack.into_iter().flat_map(|stack| stack.components.keys());
     names.filter_map(|name| Some(&catalog.components.get(name)?.manifest)).collect()
 }
@@ -142,14 +150,16 @@ fn grafana_address(grafana: &Manifest) -> Prompt {
     Prompt {
         key: GRAFANA.into(),
         label: "Open Grafana on?".into(),
-        help: "Address and port on the Docker host. 127.0.0.1 keeps it to the host itself, 0.0.0.0 opens it to the network: \
-               Docker's published ports pass by the host's firewall."
+        help: "Address and port on the Docker host. 127.0.0.1 keeps it to the host itself; 0.0.0.0 opens it to the \
+               network. Ports that Docker publishes bypass the host's firewall."
             .into(),
         form: Form::Text,
+        confidential: false,
         default: json!(format!("{}:{}", default("bind"), default("port"))),
         check: Box::new(move |value| {
             let text = value.as_str().unwrap_or_default();
-            Port::parse(&format!("{text}:3000")).map_err(|_| problem("is no address and port: write `127.0.0.1:3000`"))?;
+            Port::parse(&format!("{text}:3000"))
+                .map_err(|_| problem("must be an address and a port, such as `127.0.0.1:3000`"))?;
             let (bind, port) = text.rsplit_once(':').unwrap_or_default();
             for (variable, value) in [("bind", bind), ("port", port)] {
                 if let Some(question) = questions.iter().find(|question| question.variable == variable) {
@@ -162,8 +172,8 @@ fn grafana_address(grafana: &Manifest) -> Prompt {
 }
 
 /// The other settings, a component at a time, for those who want them.
-fn more(present: &[&Manifest], answers: &Answers) -> Vec<Prompt> {
-    let help = "All else has a default that an expert would choose, and can be changed in the file at any time.";
+fn further_settings(present: &[&Manifest], answers: &Answers) -> Vec<Prompt> {
+    let help = "Everything else has a default that an expert would choose. Change it in the file at any time.";
     let mut steps = vec![confirm(MORE, "Change more settings?", help)];
     if answers.get(MORE) != Some(&Value::Bool(true)) {
         return steps;
@@ -175,16 +185,16 @@ fn more(present: &[&Manifest], answers: &Answers) -> Vec<Prompt> {
         let label = format!("{}: {} settings?", manifest.title, rest.len());
         steps.push(confirm(&key, &label, &manifest.description));
         if answers.get(&key) == Some(&Value::Bool(true)) {
-            steps.extend(settings(manifest, &rest, answers));
+            steps.extend(settings_of(manifest, &rest, answers));
         }
     }
     steps
 }
 
 /// A component's plain settings, then its advanced ones by group, each group only for those who want it.
-fn settings(manifest: &Manifest, questions: &[&Question], answers: &Answers) -> Vec<Prompt> {
-    let asked = |question: &&Question| arises(manifest, question, answers).then(|| asked(&manifest.name, question));
-    let mut steps: Vec<Prompt> = questions.iter().filter(|q| !q.advanced).filter_map(asked).collect();
+fn settings_of(manifest: &Manifest, questions: &[&Question], answers: &Answers) -> Vec<Prompt> {
+    let prompt = |question: &&Question| arises(manifest, question, answers).then(|| setting(&manifest.name, question));
+    let mut steps: Vec<Prompt> = questions.iter().filter(|q| !q.advanced).filter_map(prompt).collect();
     let group_of = |question: &Question| question.group.clone().unwrap_or_else(|| "Details".into());
     let mut groups: Vec<String> = Vec::new();
     for question in questions.iter().filter(|q| q.advanced && arises(manifest, q, answers)) {
@@ -199,7 +209,7 @@ fn settings(manifest: &Manifest, questions: &[&Question], answers: &Answers) -> 
         let labels: Vec<&str> = members.clone().map(|question| question.label.as_str()).collect();
         steps.push(confirm(&key, &format!("Set its {name} too?"), &format!("{}.", labels.join(", "))));
         if answers.get(&key) == Some(&Value::Bool(true)) {
-            steps.extend(members.filter_map(asked));
+            steps.extend(members.filter_map(prompt));
         }
     }
     steps
@@ -226,7 +236,7 @@ fn arises(manifest: &Manifest, question: &Question, answers: &Answers) -> bool {
 }
 
 /// A question of the catalog, under `<owner>.<variable>`.
-fn asked(owner: &str, question: &Question) -> Prompt {
+fn setting(owner: &str, question: &Question) -> Prompt {
     let form = match question.kind {
         Kind::Boolean => Form::Confirm,
         Kind::Enum => Form::Choice(
@@ -244,6 +254,7 @@ fn asked(owner: &str, question: &Question) -> Prompt {
         label: question.label.clone(),
         help: question.description.clone(),
         form,
+        confidential: false,
         default: match question.default_value() {
             Value::Null => json!(""),
             Value::Array(items) => json!(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
@@ -251,7 +262,7 @@ fn asked(owner: &str, question: &Question) -> Prompt {
         },
         check: Box::new(move |value| {
             if question.required && value.as_str() == Some("") {
-                return Err(problem("is needed"));
+                return Err(problem("must not be empty"));
             }
             // An empty answer to an optional question is no answer, whatever its type.
             if value.as_str() == Some("") { Ok(value.clone()) } else { question.check(value) }
@@ -269,10 +280,13 @@ fn confirm(key: &str, label: &str, help: &str) -> Prompt {
         label: label.into(),
         help: help.into(),
         form: Form::Confirm,
+        confidential: false,
         default: json!(false),
-        check: Box::new(|value| {
-            if value.is_boolean() { Ok(value.clone()) } else { Err(problem("is answered with true or false")) }
-        }),
+        check: Box::new(
+            |value| {
+                if value.is_boolean() { Ok(value.clone()) } else { Err(problem("must be `true` or `false`")) }
+            },
+        ),
     }
 }
 
@@ -288,10 +302,11 @@ fn choice(key: &str, label: &str, help: &str, choices: Vec<(&str, &str, &str)>, 
         label: label.into(),
         help: help.into(),
         form: Form::Choice(choices.collect()),
+        confidential: false,
         default: json!(default),
         check: Box::new(move |value| match value.as_str() {
             Some(text) if values.iter().any(|known| known == text) => Ok(value.clone()),
-            _ => Err(problem(&format!("is one of {}", values.join(", ")))),
+            _ => Err(problem(&format!("must be one of {}", values.join(", ")))),
         }),
     }
 }

@@ -35,7 +35,14 @@ const QUESTIONS: [&str; 6] =
 
 const ENTER: &str = "\r";
 const ESCAPE: &str = "\u{1b}";
+const UP: &str = "\u{1b}[A";
 const DOWN: &str = "\u{1b}[B";
+const LEFT: &str = "\u{1b}[D";
+const BACKSPACE: &str = "\u{7f}";
+/// From `standard`, the entry above.
+const MINIMAL: &str = "\u{1b}[A\r";
+/// From `nobody yet`, the seventh entry below.
+const SLACK: &str = "\u{1b}[B\u{1b}[B\u{1b}[B\u{1b}[B\u{1b}[B\u{1b}[B\u{1b}[B\r";
 
 fn send(session: &mut PtySession, keys: &str) {
     session.send(keys).expect("sent");
@@ -66,7 +73,7 @@ fn enter_alone_writes_the_standard_stack_in_at_most_eight_questions() {
 }
 
 #[test]
-fn a_wrong_answer_is_refused_at_once_and_asked_again() {
+fn a_wrong_answer_is_refused_at_the_prompt_and_can_be_corrected() {
     let (folder, mut session) = session(80);
     for question in &QUESTIONS[..3] {
         await_text(&mut session, question);
@@ -75,11 +82,14 @@ fn a_wrong_answer_is_refused_at_once_and_asked_again() {
     await_text(&mut session, "Keep data for");
     send(&mut session, "soon\r");
     await_text(&mut session, "must be a duration, not `soon`");
-    send(&mut session, "30d\r");
+    // The refused text is there to be edited.
+    await_text(&mut session, "soon");
+    send(&mut session, &format!("{}30d\r", BACKSPACE.repeat(4)));
     await_text(&mut session, "Open Grafana on?");
     send(&mut session, "everywhere\r");
-    await_text(&mut session, "no address and port");
-    send(&mut session, "0.0.0.0:3333\r");
+    await_text(&mut session, "must be an address and a port");
+    await_text(&mut session, "everywhere");
+    send(&mut session, &format!("{}0.0.0.0:3333\r", BACKSPACE.repeat(10)));
     await_text(&mut session, "Change more settings?");
     send(&mut session, ENTER);
     await_text(&mut session, "Deploy now?");
@@ -90,7 +100,7 @@ fn a_wrong_answer_is_refused_at_once_and_asked_again() {
 }
 
 #[test]
-fn escape_goes_back_and_the_earlier_answer_can_be_changed() {
+fn esc_in_a_list_goes_back_and_the_earlier_answer_can_be_changed() {
     let (folder, mut session) = session(80);
     await_text(&mut session, "Where?");
     send(&mut session, ENTER);
@@ -99,7 +109,7 @@ fn escape_goes_back_and_the_earlier_answer_can_be_changed() {
     await_text(&mut session, "Alerts to?");
     send(&mut session, ESCAPE);
     await_text(&mut session, "Which stack?");
-    send(&mut session, "m\r");
+    send(&mut session, MINIMAL);
     await_text(&mut session, "Alerts to?");
     send(&mut session, ENTER);
     await_text(&mut session, "Keep data for");
@@ -113,29 +123,121 @@ fn escape_goes_back_and_the_earlier_answer_can_be_changed() {
     assert!(spec(folder.path()).expect("written").contains("stack: minimal"));
 }
 
-#[test]
-fn a_question_mark_explains() {
-    let (_folder, mut session) = session(80);
-    await_text(&mut session, "Where?");
-    send(&mut session, "?");
-    await_text(&mut session, "The Docker host that the stack is to run on.");
-    send(&mut session, &format!("{DOWN}{ENTER}"));
-    await_text(&mut session, "Its address");
-    send(&mut session, "\u{3}");
+/// Takes the defaults up to the question.
+fn session_at(question: &str) -> (TempDir, PtySession) {
+    let (folder, mut session) = session(80);
+    for earlier in QUESTIONS.iter().take_while(|earlier| **earlier != question) {
+        await_text(&mut session, earlier);
+        send(&mut session, ENTER);
+    }
+    await_text(&mut session, question);
+    (folder, session)
+}
+
+/// Takes the defaults from `question` on, and writes the spec without deploying it.
+fn finish_from(question: &str, session: &mut PtySession) {
+    for later in QUESTIONS.iter().skip_while(|later| **later != question) {
+        await_text(session, later);
+        send(session, ENTER);
+    }
+    await_text(session, "Deploy now?");
+    send(session, "n\r");
     session.exp_eof().expect("the end");
 }
 
 #[test]
-fn ctrl_c_writes_nothing_ends_with_130_and_shows_the_cursor() {
+fn a_typed_lesser_than_goes_back_and_a_question_mark_explains() {
+    let (folder, mut session) = session_at("Keep data for");
+    send(&mut session, "?\r");
+    await_text(&mut session, "How long");
+    await_text(&mut session, "Keep data for");
+    send(&mut session, "<\r");
+    finish_from("Alerts to?", &mut session);
+    assert!(spec(folder.path()).expect("written").contains("15d"));
+}
+
+#[test]
+fn the_last_entries_of_a_list_go_back_and_explain() {
     let (folder, mut session) = session(80);
-    await_text(&mut session, "Where?");
+    await_text(&mut session, "What is this?");
+    send(&mut session, &format!("{UP}{ENTER}"));
+    await_text(&mut session, "The Docker host that runs the stack");
+    await_text(&mut session, "What is this?");
+    send(&mut session, &format!("{UP}{UP}{ENTER}"));
+    await_text(&mut session, "Nothing was written.");
+    session.exp_eof().expect("the end");
+    assert_eq!((status(&session), spec(folder.path())), (Some(0), None));
+}
+
+#[test]
+fn esc_and_enter_at_a_yes_or_no_go_back() {
+    let (folder, mut session) = session_at("Change more settings?");
+    send(&mut session, ESCAPE);
+    await_text(&mut session, "Enter goes back");
     send(&mut session, ENTER);
-    await_text(&mut session, "Which stack?");
-    send(&mut session, "\u{3}");
-    let rest = session.exp_eof().expect("the end");
-    assert!(rest.rfind("\u{1b}[?25h") > rest.rfind("\u{1b}[?25l"), "the cursor stays hidden: {rest:?}");
-    assert_eq!(status(&session), Some(130));
-    assert_eq!(spec(folder.path()), None);
+    finish_from("Open Grafana on?", &mut session);
+    assert!(spec(folder.path()).is_some());
+}
+
+#[test]
+fn an_answer_can_be_corrected_in_its_middle() {
+    let (folder, mut session) = session_at("Keep data for");
+    // The default, fetched and edited.
+    send(&mut session, &format!("{UP}{LEFT}{BACKSPACE}0\r"));
+    await_text(&mut session, "Open Grafana on?");
+    send(&mut session, &format!("127.0.0.1:3900{LEFT}{LEFT}{BACKSPACE}3\r"));
+    finish_from("Change more settings?", &mut session);
+    let text = spec(folder.path()).expect("written");
+    assert!(text.contains("10d") && text.contains("port: 3300"), "{text}");
+}
+
+#[test]
+fn pasted_lines_after_the_first_are_discarded_and_the_prompt_says_so() {
+    let (folder, mut session) = session_at("Keep data for");
+    send(&mut session, "30d\r45d\rn\r");
+    await_text(&mut session, "Only the first line counts; 2 more pasted lines discarded.");
+    finish_from("Open Grafana on?", &mut session);
+    let text = spec(folder.path()).expect("written");
+    assert!(text.contains("30d") && !text.contains("45d"), "{text}");
+}
+
+#[test]
+fn a_secret_pasted_where_its_source_belongs_is_refused_and_not_kept() {
+    let (folder, mut session) = session_at("Alerts to?");
+    send(&mut session, SLACK);
+    await_text(&mut session, "Webhook URL: from");
+    send(&mut session, "https://hooks.example.com/T0\r");
+    await_text(&mut session, "must name a variable");
+    let shown = await_text(&mut session, "Webhook URL: from");
+    assert!(!shown.contains("hooks.example.com"), "{shown:?}");
+    send(&mut session, ENTER);
+    await_text(&mut session, "Channel");
+    send(&mut session, ENTER);
+    finish_from("Keep data for", &mut session);
+    let text = spec(folder.path()).expect("written");
+    assert!(text.contains("env: SLACK_API_URL") && !text.contains("hooks"), "{text}");
+}
+
+#[test]
+fn ctrl_c_restores_the_cursor_and_exits_130_with_nothing_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (question, keys) in
+        [("Which stack?", "\u{3}"), ("Keep data for", "30\u{3}"), ("Change more settings?", "\u{3}")]
+    {
+        let script = format!("trap : INT; stty echo; {} init; echo \"status $?\"; stty -a", binary().display());
+        let mut session = on_terminal(shell(&script).inside(folder.path()));
+        for earlier in QUESTIONS.iter().take_while(|earlier| **earlier != question) {
+            await_text(&mut session, earlier);
+            send(&mut session, ENTER);
+        }
+        await_text(&mut session, question);
+        send(&mut session, keys);
+        let rest = session.exp_eof().expect("the end");
+        assert!(rest.rfind("\u{1b}[?25h") > rest.rfind("\u{1b}[?25l"), "the cursor stays hidden: {rest:?}");
+        assert!(rest.contains("status 130"), "{question}: {rest:?}");
+        let modes: Vec<&str> = rest.split_whitespace().collect();
+        assert!(modes.contains(&"echo") && modes.contains(&"icanon"), "{question}: the mode stays changed: {rest:?}");
+    }
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
 }
 
@@ -146,22 +248,41 @@ fn plain(text: &str) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(&bytes)).into_owned()
 }
 
-#[test]
-fn sixty_columns_are_enough() {
-    let (_folder, mut session) = session(60);
+/// Every question with its explanation, on a terminal of so many columns: no line is longer, and none is cut.
+fn nothing_is_cut_at(columns: u16) {
+    let (_folder, mut session) = session(columns);
     let mut seen = String::new();
-    for question in QUESTIONS {
+    let explain = [&format!("{UP}\r"), &format!("{DOWN}{DOWN}\r"), &format!("{UP}\r"), "?\r", "?\r"];
+    for (at, question) in QUESTIONS.iter().enumerate() {
+        if let Some(keys) = explain.get(at) {
+            seen += &await_text(&mut session, question);
+            send(&mut session, keys);
+        }
         seen += &await_text(&mut session, question);
         seen += question;
-        send(&mut session, "?");
         send(&mut session, ENTER);
     }
     seen += &await_text(&mut session, "Deploy now?");
     send(&mut session, "n\r");
-    // Each redrawing begins with a carriage return.
-    for line in plain(&seen).split(['\n', '\r']).filter(|line| !line.contains("| watchpost init")) {
-        assert!(line.chars().count() <= 60, "{} columns: {line:?}", line.chars().count());
+    // NO_COLOR is set, and a style's sequence ends with `m`.
+    let is_style = |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m');
+    assert!(!seen.split("\u{1b}[").skip(1).any(is_style), "{seen:?}");
+    // Saving and restoring the cursor is no sequence that `plain` knows.
+    let seen = plain(&seen.replace("\u{1b}7", "").replace("\u{1b}8", ""));
+    assert!(!seen.contains('…'), "{seen}");
+    for line in seen.split(['\n', '\r']).filter(|line| !line.contains("| watchpost init")) {
+        assert!(line.chars().count() <= columns.into(), "{} columns: {line:?}", line.chars().count());
     }
+}
+
+#[test]
+fn at_80_columns_no_prompt_is_cut() {
+    nothing_is_cut_at(80);
+}
+
+#[test]
+fn at_60_columns_no_prompt_is_cut() {
+    nothing_is_cut_at(60);
 }
 
 #[test]
@@ -170,7 +291,7 @@ fn defaults_and_answers_write_the_same_without_a_terminal_and_the_printed_comman
     let init = |arguments: &[&str]| watchpost([&["init"], arguments].concat()).inside(folder.path()).run();
     init(&["--defaults"]).expect(0).says("Wrote watchpost.yaml");
     let defaults = spec(folder.path()).expect("written");
-    init(&["--defaults"]).expect(1).says("is there already").says("--force");
+    init(&["--defaults"]).expect(1).says("`watchpost.yaml` exists").says("--force");
     std::fs::write(folder.path().join("answers.yaml"), "stack: minimal\nalerts: slack\nprometheus.retention: 7d\n")
         .expect("written");
     let output = init(&["--answers", "answers.yaml", "--force"]).expect(0).says("SLACK_API_URL");
@@ -199,10 +320,10 @@ fn the_printed_line_makes_the_same_file_in_a_shell() {
     let (mut session_folder, mut session) = session(100);
     for question in ["Where?", "Which stack?"] {
         await_text(&mut session, question);
-        send(&mut session, if question == "Which stack?" { "m\r" } else { ENTER });
+        send(&mut session, if question == "Which stack?" { MINIMAL } else { ENTER });
     }
     await_text(&mut session, "Alerts to?");
-    send(&mut session, "s\r");
+    send(&mut session, SLACK);
     await_text(&mut session, "Webhook URL: from");
     send(&mut session, ENTER);
     await_text(&mut session, "Channel");
@@ -238,7 +359,7 @@ fn a_no_to_replacing_and_esc_at_the_first_question_leave_calmly_with_nothing_wri
     std::fs::write(folder.path().join("watchpost.yaml"), "stack: minimal\n").expect("written");
     let mut session = session_in(folder.path(), 80, "");
     await_text(&mut session, "Replace watchpost.yaml?");
-    send(&mut session, "n");
+    send(&mut session, "n\r");
     let rest = session.exp_eof().expect("the end");
     assert!(rest.contains("Nothing was written; `-f FILE` writes to another file.") && !rest.contains("error"));
     assert_eq!((status(&session), spec(folder.path()).as_deref()), (Some(0), Some("stack: minimal\n")));
@@ -251,9 +372,9 @@ fn enter_does_not_deploy_what_lacks_a_secret_and_the_command_to_deploy_names_the
     await_text(&mut session, "Where?");
     send(&mut session, ENTER);
     await_text(&mut session, "Which stack?");
-    send(&mut session, "m\r");
+    send(&mut session, MINIMAL);
     await_text(&mut session, "Alerts to?");
-    send(&mut session, "s\r");
+    send(&mut session, SLACK);
     for question in ["Webhook URL: from", "Channel", "Keep data for", "Change more settings?"] {
         await_text(&mut session, question);
         send(&mut session, ENTER);
@@ -273,19 +394,19 @@ fn advanced_settings_are_asked_by_group_of_those_who_want_more() {
     await_text(&mut session, "Where?");
     send(&mut session, ENTER);
     await_text(&mut session, "Which stack?");
-    send(&mut session, "m\r");
+    send(&mut session, MINIMAL);
     for question in ["Alerts to?", "Keep data for"] {
         await_text(&mut session, question);
         send(&mut session, ENTER);
     }
     await_text(&mut session, "Change more settings?");
-    send(&mut session, "y");
+    send(&mut session, "y\r");
     await_text(&mut session, "Alertmanager: ");
-    send(&mut session, "n");
+    send(&mut session, "n\r");
     await_text(&mut session, "Node exporter: ");
-    send(&mut session, "n");
+    send(&mut session, "n\r");
     await_text(&mut session, "Prometheus: ");
-    send(&mut session, "y");
+    send(&mut session, "y\r");
     await_text(&mut session, "Port");
     send(&mut session, "9191\r");
     await_text(&mut session, "Set its storage too?");
@@ -293,7 +414,7 @@ fn advanced_settings_are_asked_by_group_of_those_who_want_more() {
     await_text(&mut session, "Set its access too?");
     send(&mut session, ENTER);
     await_text(&mut session, "Set its scraping too?");
-    send(&mut session, "y");
+    send(&mut session, "y\r");
     await_text(&mut session, "Scrape every");
     send(&mut session, "5s\r");
     for question in [
@@ -327,7 +448,7 @@ fn what_the_flags_say_goes_into_the_spec_and_into_the_command_that_repeats_it() 
         assert!(written.contains(line), "{line}: {written}");
     }
     let line = output.stderr.lines().find_map(|line| line.trim().strip_prefix("watchpost init ")).expect("a command");
-    assert!(output.stderr.contains(r"watchpost up -f 'it'\''s.yaml'"), "{}", output.stderr);
+    assert!(output.stderr.contains("watchpost up -f \"it's.yaml\""), "{}", output.stderr);
     std::fs::remove_file(folder.path().join("it's.yaml")).expect("removed");
     shell(&format!("{} init {line}", binary().display())).inside(folder.path()).run().expect(0);
     assert_eq!(read(), written);

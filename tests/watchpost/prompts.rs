@@ -2,9 +2,11 @@
 
 use std::net::TcpListener;
 
-use crate::support::Stack;
+use watchpost::ui::prompt::{Prompts, Row};
+
 use crate::support::docker::{docker, of_stack};
 use crate::support::terminal::on_terminal;
+use crate::support::{Stack, shell};
 
 const CTRL_C: char = 'c';
 
@@ -22,6 +24,64 @@ fn screen(written: &str) -> String {
     let bytes: Vec<u8> = written.chars().map(|byte| byte as u8).collect();
     indicatif::TermLike::write_str(&terminal, &String::from_utf8_lossy(&bytes)).expect("shown");
     terminal.contents()
+}
+
+/// The prompts that no command asks yet, run on a terminal by the tests below.
+#[test]
+#[ignore = "asks on the terminal of another test"]
+fn asks_on_a_terminal() {
+    let mut prompts = Prompts::new(true);
+    match std::env::var("TEST_PROMPT").as_deref() {
+        Ok("password") => println!("given {:?}", prompts.password("Password").map(|given| format!("{given:?}"))),
+        Ok("several") => {
+            let rows = ["orders-db", "cache", "web"].map(|name| Row::new(name, "found"));
+            println!("given {:?}", prompts.choose_several("Monitor?", &rows, &[true, true, false]));
+        }
+        _ => {}
+    }
+}
+
+fn asking(prompt: &str) -> rexpect::session::PtySession {
+    let test = std::env::current_exe().expect("this test's program");
+    let line = format!("exec '{}' --ignored --exact prompts::asks_on_a_terminal --nocapture", test.display());
+    on_terminal(shell(&line).env("TEST_PROMPT", prompt))
+}
+
+#[test]
+fn a_password_shows_nothing_while_typed() {
+    let mut session = asking("password");
+    session.exp_string("Password").expect("a question");
+    session.send_line("hunter2").expect("sent");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("Answer(Secret("), "{rest:?}");
+    assert!(!rest.contains("hunter2") && !rest.contains('*'), "{rest:?}");
+}
+
+#[test]
+fn several_are_chosen_with_space_and_esc_goes_back() {
+    let keys = "\u{1b}[B \u{1b}[B \r";
+    for (keys, given) in
+        [(keys, "Answer([0, 2])"), ("\u{1b}", "Back"), ("\u{1b}[A \r", "Explain"), ("a\r", "Answer([0, 1, 2])")]
+    {
+        let mut session = asking("several");
+        session.exp_string("What is this?").expect("the list");
+        session.send(keys).expect("sent");
+        session.flush().expect("flushed");
+        let rest = session.exp_eof().expect("the end");
+        assert!(rest.contains(&format!("given Ok({given})")), "{keys:?}: {rest:?}");
+    }
+}
+
+#[test]
+fn keys_from_before_the_question_do_not_answer_it() {
+    let stack = Stack::new("minimal", "");
+    let mut session = on_terminal(stack.command(&["up"]));
+    session.send_line("y").expect("sent");
+    session.exp_string("[Y/n]").expect("a question");
+    session.send_line("n").expect("sent");
+    session.exp_string("Nothing was changed").expect("said");
+    session.exp_eof().expect("the end");
+    assert!(stack.containers().is_empty());
 }
 
 #[test]

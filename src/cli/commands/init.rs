@@ -1,4 +1,5 @@
 mod closing;
+mod terminal;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,15 +13,17 @@ use crate::cli::{block_on, or_interrupt};
 use crate::docker;
 use crate::error::{Error, Exit};
 use crate::spec::{self, Spec};
-use crate::ui::human::count;
-use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, Terminal, WHERE};
+use crate::ui::human::{count, hanging};
+use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, WHERE};
 use crate::yaml::emit::emit;
 use closing::Closing;
+use terminal::Terminal;
 
 /// Ask a few questions, write `watchpost.yaml`, and offer to deploy it
 ///
-/// Enter takes the default, Esc goes back, `?` explains, Ctrl-C leaves with nothing written. Without a terminal the same
-/// answers come from a file, or are the defaults.
+/// Enter takes the default, and the Up key fetches it for editing. In a text, `<` goes back and `?` explains; in a list,
+/// Esc or its last entries do. Ctrl-C leaves with nothing written. Without a terminal the same answers come from a file,
+/// or are the defaults.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost init                            at a terminal
@@ -28,7 +31,7 @@ use closing::Closing;
   watchpost init --answers answers.yaml     from answers; `-` reads them from the input
   watchpost init --save answers.yaml        keeps the answers, to do the same elsewhere")]
 pub struct Args {
-    /// Answers by question, as YAML; what is left out takes its default
+    /// Read the answers from this YAML file; a missing one takes its default
     #[arg(long, value_name = "FILE", conflicts_with = "defaults")]
     answers: Option<PathBuf>,
     /// Take every default
@@ -37,10 +40,13 @@ pub struct Args {
     /// Write the answers to this file as well
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Replace a spec that is there already
+    /// Replace an existing spec
     #[arg(long)]
     force: bool,
 }
+
+const GREETING: &str = "Let's put monitoring on a Docker host.\n\
+    Enter takes the default, Up edits it, < goes back, ? explains.";
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     let path = context.global.file.clone().unwrap_or_else(|| PathBuf::from("watchpost.yaml"));
@@ -55,7 +61,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     let occupied = path.exists() && !args.force;
     if occupied && scripted {
         bail!(
-            Error::new(format!("`{}` is there already", path.display()))
+            Error::new(format!("`{}` exists", path.display()))
                 .hint("`--force` replaces it; `-f FILE` writes to another")
         );
     }
@@ -139,10 +145,10 @@ fn read_answers(path: &Path) -> Result<(String, String)> {
 }
 
 fn at_terminal(context: &Context, catalog: &Catalog, mut around: Surroundings) -> Result<Option<Answers>> {
-    let mut terminal = Terminal::new();
-    terminal.say("Let's put monitoring on a Docker host. Enter takes the default, Esc goes back, ? explains.\n")?;
+    let width = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+    context.ui.say(&format!("{}\n", hanging(GREETING, 0, width)));
     around.docker = block_on(or_interrupt(async { Ok(describe(context).await) }))?;
-    Ok(wizard::run(&mut terminal, catalog, &around)?)
+    Ok(wizard::run(&mut Terminal::new(context.ui.unicode), catalog, &around)?)
 }
 
 /// `Docker 28.5, 24 containers`, when a daemon answers.

@@ -1,4 +1,4 @@
-//! What `init` says when the spec is written: what is still needed, how to repeat it, and whether to deploy.
+//! The end of `init`: what is missing, how to repeat it, and whether to deploy.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub struct Closing<'a> {
     pub path: &'a Path,
     pub spec: &'a Spec,
     pub answers: &'a Answers,
-    /// A file that was there has been replaced.
+    /// An existing file was replaced.
     pub replaced: bool,
 }
 
@@ -40,11 +40,11 @@ impl Closing<'_> {
         if !missing.is_empty() {
             ui.say(&format!("Set before you deploy: {}", missing.join(", ")));
         }
-        ui.say(&format!("The same again without questions:\n  {}", self.again()?));
+        ui.say(&format!("The same again without questions:\n  {}", self.repeat_command()?));
         Ok(())
     }
 
-    /// Sources of secrets that are not there yet: variables, and files beside the spec.
+    /// Sources of secrets that are missing: variables, and files beside the spec.
     fn missing(&self) -> Vec<String> {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         let mut missing: Vec<String> = self
@@ -63,8 +63,8 @@ impl Closing<'_> {
         missing
     }
 
-    /// A command that can be pasted into a shell, and does the same.
-    fn again(&self) -> Result<String> {
+    /// A command that does the same, for a shell.
+    fn repeat_command(&self) -> Result<String> {
         let flags = self.flags();
         let from = |file: &Path| format!("watchpost init --answers {}{flags}", quoted(&file.display().to_string()));
         match (&self.args.answers, &self.args.save) {
@@ -88,14 +88,14 @@ impl Closing<'_> {
         flags
     }
 
-    /// What was answered otherwise than by default.
+    /// The answers that differ from the defaults.
     fn one_line(&self, flags: &str) -> Result<String> {
         let defaults = wizard::run(&mut Scripted::defaults(), self.catalog, &Surroundings::default())?;
         let defaults = defaults.unwrap_or_default();
-        // A door that stayed closed is closed by default.
+        // A group of settings that stays closed is closed by default.
         let closed = |key: &str, value: &Value| key.starts_with("more.") && value == &Value::Bool(false);
         let by_flag = |key: &str| self.context.global.host.is_some() && [WHERE, HOST].contains(&key);
-        let said: Vec<String> = self
+        let answers: Vec<String> = self
             .answers
             .iter()
             .filter(|(key, value)| {
@@ -107,10 +107,10 @@ impl Closing<'_> {
             })
             .map(|(key, value)| format!("{key}: {}", emit(value).trim_end()))
             .collect();
-        if said.is_empty() {
+        if answers.is_empty() {
             return Ok(format!("watchpost init --defaults{flags}"));
         }
-        let answers = format!("{{{}}}", said.join(", ")).replace('\'', r"'\''");
+        let answers = format!("{{{}}}", answers.join(", ")).replace('\'', r"'\''");
         Ok(format!("echo '{answers}' | watchpost init --answers -{flags}"))
     }
 
@@ -120,7 +120,7 @@ impl Closing<'_> {
             true => "watchpost up".to_owned(),
             false => format!("watchpost up -f {}", quoted(&self.path.display().to_string())),
         };
-        // Without its secrets it would only fail: Enter alone does not start it.
+        // Without its secrets the deployment would fail: Enter alone does not start it.
         let ready = self.missing().is_empty();
         let confirmed = async { Ok(ui.confirm("Deploy now?", ready, "--yes").await?) };
         let deploy = !scripted && ui.interactive && block_on(or_interrupt(confirmed))?;
@@ -131,7 +131,7 @@ impl Closing<'_> {
         let mut global = self.context.global.clone();
         global.file = Some(self.path.to_owned());
         global.yes = true;
-        // The spec has it now, and what is in the present folder may be elsewhere from the spec's.
+        // The spec names it now, relative to its own folder.
         global.catalog.clear();
         let context = Context { ui: ui.clone(), global };
         block_on(up::deploy(&Choice::default(), true, &context))

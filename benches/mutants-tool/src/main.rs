@@ -110,28 +110,23 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn arm(&mut self, arm: &syn::Arm, catches_all: bool) {
-        let deleted = if catches_all { self.at("MatchArm", arm.span()) } else { Vec::new() };
-        match &arm.guard {
-            None => {
-                let end = arm.pat.span().byte_range().end;
-                for Mutant { id, .. } in deleted {
-                    self.edit(*id, end..end, format!(" if !crate::mutant::active({id})"), "");
-                }
+    /// An arm with a guard is deleted by a guard that is false, as any is.
+    fn arm(&mut self, arm: &syn::Arm) {
+        let Some((_, guard)) = &arm.guard else {
+            let end = arm.pat.span().byte_range().end;
+            for Mutant { id, .. } in self.at("MatchArm", arm.span()) {
+                self.edit(*id, end..end, format!(" if !crate::mutant::active({id})"), "");
             }
-            Some((_, guard)) => {
-                let around = guard.span().byte_range();
-                let (open, close) = if has_let(guard) { ("", "") } else { ("(", "))") };
-                let replaced = self.at("MatchArmGuard", guard.span());
-                for mutant in deleted.into_iter().chain(replaced) {
-                    let id = mutant.id;
-                    if mutant.replacement != "true" {
-                        let before = format!("{open}!crate::mutant::active({id}) && {open}");
-                        self.edit(id, around.clone(), before, close);
-                    } else if !has_let(guard) {
-                        self.edit(id, around.clone(), format!("(crate::mutant::active({id}) || ("), "))");
-                    }
-                }
+            return;
+        };
+        let around = guard.span().byte_range();
+        for mutant in self.at("MatchArmGuard", guard.span()) {
+            let active = format!("crate::mutant::active({})", mutant.id);
+            match (mutant.replacement.as_str(), has_let(guard)) {
+                ("true", false) => self.edit(mutant.id, around.clone(), format!("({active} || ("), "))"),
+                (_, false) => self.edit(mutant.id, around.clone(), format!("(!{active} && ("), "))"),
+                ("true", true) => {}
+                (_, true) => self.edit(mutant.id, around.clone(), format!("!{active} && "), ""),
             }
         }
     }
@@ -159,10 +154,10 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr_match(&mut self, expr: &'ast syn::ExprMatch) {
-        // Where the last `_` has a guard, a match without one of its arms would not compile.
+        // Where each `_` has a guard, a match without one of its other arms would not compile.
         let catches_all = expr.arms.iter().any(|arm| matches!(arm.pat, syn::Pat::Wild(_)) && arm.guard.is_none());
-        for arm in &expr.arms {
-            self.arm(arm, catches_all);
+        for arm in expr.arms.iter().filter(|arm| catches_all || arm.guard.is_some()) {
+            self.arm(arm);
         }
         syn::visit::visit_expr_match(self, expr);
     }

@@ -1,7 +1,9 @@
 //! Carrying out a plan: every change, gated, and undone where it fails.
+//!
+//! Each operation returns a `Change`, the record of what it did, also when it failed midway. Once all have ended,
+//! `finish` completes these changes, or `undo` reverts them (both in `undo.rs`).
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,7 @@ use tokio::sync::{OnceCell, watch};
 use super::connect::Client;
 use super::courier::{self, Load};
 use super::create::{self, Marks};
-use super::gate::{self, Failure, Gate};
+use super::gate::{Failure, Gate};
 use super::restore::{self, Parked};
 use super::watch::{ContainerEvent, Watch};
 use super::{dag, pull, remove, store};
@@ -23,7 +25,7 @@ use crate::plan::operation::{Action, Operation, Plan};
 use crate::render::Bundle;
 use crate::secrets::Secret;
 
-/// What is to be done, and all that it takes.
+/// A plan, and all that it takes to carry it out.
 pub struct Job<'a> {
     pub plan: &'a Plan,
     pub bundle: &'a Bundle,
@@ -36,10 +38,10 @@ pub struct Job<'a> {
     pub timeout: Duration,
 }
 
-/// Carries out the plan. When a service fails, or `cancelled` completes, all replaced containers come back.
+/// Carries out the plan. When a service fails, or `cancelled` completes, all replaced containers are restored.
 ///
-/// Errors: exit 1 when nothing had been changed that needed undoing, 3 when the old state is back, 4 when it could
-/// not be brought back, 130 when cancelled.
+/// Errors: exit 1 when nothing needed to be undone, 3 when the old state is restored, 4 when it could not be restored,
+/// 130 when cancelled.
 pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: impl Future<Output = ()>) -> Result<()> {
     let run = Run {
         client,
@@ -48,10 +50,6 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
         http: crate::http::inside(),
         watch: Watch::start(client, &job.bundle.compose.name),
         generated: OnceCell::new(),
-        passed: RefCell::default(),
-        parked: RefCell::default(),
-        leaving: RefCell::default(),
-        unproven: RefCell::default(),
         stopping: watch::Sender::new(false),
     };
     remove::couriers(client, &job.bundle.compose.name).await;
@@ -59,10 +57,10 @@ pub async fn apply(client: &Client, job: &Job<'_>, sink: Sink<'_>, cancelled: im
     if pulls > 0 {
         sink(Event::PullsStarted { total: pulls });
     }
-    let outcome = run.until(cancelled).await;
+    let (changes, outcome) = run.until(cancelled).await;
     match outcome {
-        Ok(()) => run.finish().await,
-        Err(error) => Err(run.undo(error).await),
+        Ok(()) => run.finish(&changes).await,
+        Err(error) => Err(run.undo(&changes, error).await),
     }
 }
 
@@ -73,25 +71,27 @@ pub(super) struct Run<'a> {
     http: reqwest::Client,
     pub watch: Watch,
     generated: OnceCell<BTreeMap<String, Secret>>,
-    passed: RefCell<Vec<Passed<'a>>>,
-    /// Containers that this run set aside, to be replaced or to leave.
-    pub parked: RefCell<Vec<Parked>>,
-    /// Containers that go once all is well, with their service: of those set aside, the ones without a successor.
-    pub leaving: RefCell<Vec<(&'a str, &'a str)>>,
-    /// Services created in this run that have not passed their gate.
-    pub unproven: RefCell<BTreeSet<&'a str>>,
     /// Something failed, or the run was interrupted: waiting ends, and nothing more is begun.
     stopping: watch::Sender<bool>,
 }
 
-/// A service that was ready, and must stay so for a while.
-struct Passed<'a> {
-    service: &'a str,
+/// What one operation did. Each step is noted before it is taken, so that half of it is undone as well.
+#[derive(Default)]
+pub(super) struct Change<'a> {
+    /// The container that was set aside, to be replaced or to be removed.
+    pub parked: Option<Parked>,
+    /// A container without a successor, and its service: it is removed once all else is well.
+    pub leaving: Option<(&'a str, &'a str)>,
+    /// The service whose new container has not passed its gate.
+    pub unproven: Option<&'a str>,
+    ready: Option<Ready>,
+}
+
+/// A container that was ready, and must stay up for a while.
+struct Ready {
     container: String,
     events: Receiver<ContainerEvent>,
-    stable_at: tokio::time::Instant,
-    /// Made by this run, or one that was there before and only started?
-    created: bool,
+    at: tokio::time::Instant,
 }
 
 impl<'a> Run<'a> {
@@ -99,29 +99,37 @@ impl<'a> Run<'a> {
         &self.job.bundle.compose
     }
 
-    /// All of it, or up to where it is cancelled. What the daemon was told to do is done by the end in any case.
-    async fn until(&self, cancelled: impl Future<Output = ()>) -> Result<()> {
+    /// All of it, or up to where it is cancelled. Calls that the daemon has begun are always awaited.
+    async fn until(&self, cancelled: impl Future<Output = ()>) -> (Vec<Change<'a>>, Result<()>) {
         let mut work = std::pin::pin!(self.all());
         tokio::select! {
-            outcome = &mut work => return outcome,
+            done = &mut work => return done,
             () = cancelled => {}
         }
         (self.sink)(Event::Interrupted);
         self.stop();
-        drop(work.await);
-        Err(Error::interrupted())
+        let (changes, _) = work.await;
+        (changes, Err(Error::interrupted()))
     }
 
-    async fn all(&self) -> Result<()> {
-        dag::run(&self.job.plan.operations, |operation| self.carry_out(operation), || self.stop()).await?;
-        self.stay().await
+    async fn all(&self) -> (Vec<Change<'a>>, Result<()>) {
+        let carry_out = async |operation: &'a Operation| {
+            let mut change = Change::default();
+            let result = self.carry_out(operation, &mut change).await;
+            ((operation, change), result)
+        };
+        let (mut done, mut outcome) = dag::run(&self.job.plan.operations, carry_out, || self.stop()).await;
+        if outcome.is_ok() {
+            outcome = self.stay(&mut done).await;
+        }
+        (done.into_iter().map(|(_, change)| change).collect(), outcome)
     }
 
     fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    fn go_on(&self) -> Result<()> {
+    fn check_stopping(&self) -> Result<()> {
         if *self.stopping.borrow() { Err(Error::interrupted()) } else { Ok(()) }
     }
 
@@ -134,8 +142,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn carry_out(&self, operation: &'a Operation) -> Result<()> {
-        self.go_on()?;
+    async fn carry_out(&self, operation: &'a Operation, change: &mut Change<'a>) -> Result<()> {
+        self.check_stopping()?;
         match &operation.action {
             Action::Pull { image } => self.unless_stopping(pull::pull(self.client, image, self.sink)).await?,
             Action::CreateNetwork { key, name } => {
@@ -148,49 +156,54 @@ impl<'a> Run<'a> {
                 (self.sink)(Event::VolumeCreated { name: name.clone() });
                 Ok(())
             }
-            Action::Create { service } => self.create(service).await,
+            Action::Create { service } => self.create(service, change).await,
             Action::Recreate { service, container } => {
-                self.park(service, container).await?;
-                self.create(service).await
+                if let Some(found) = restore::find(self.client, service, container).await? {
+                    self.park(found, change).await?;
+                }
+                self.create(service, change).await
             }
-            Action::Start { service, container } => self.start(service, container.clone(), Instant::now()).await,
-            Action::Remove { service, container } => self.leave(service, container).await,
+            Action::Start { service, container } => {
+                change.ready = Some(self.start(service, container, Instant::now()).await?);
+                Ok(())
+            }
+            Action::Remove { service, container } => self.leave(service, container, change).await,
             Action::RemoveNetwork { .. } | Action::RemoveVolume { .. } => {
-                remove::one(self.client, operation, self.sink).await
+                remove::remove_one(self.client, operation, self.sink).await
             }
         }
     }
 
-    /// Sets a container aside. It counts as set aside before the first step, so that half of it is undone as well.
-    async fn park(&self, service: &str, container: &str) -> Result<()> {
-        let Some(parked) = restore::find(self.client, service, container).await? else { return Ok(()) };
-        self.parked.borrow_mut().push(parked.clone());
-        let outcome = restore::park(self.client, &parked).await;
-        outcome.map_err(|error| error.within(format!("`{}` cannot be set aside", parked.name)))
+    async fn park(&self, found: Parked, change: &mut Change<'a>) -> Result<()> {
+        let parked = change.parked.insert(found);
+        let outcome = restore::park(self.client, parked).await;
+        outcome.map_err(|error| error.within(format!("the container `{}` cannot be set aside", parked.name)))
     }
 
-    /// A container without a successor gives up its place now, and goes when all else is well.
-    async fn leave(&self, service: &'a str, container: &'a str) -> Result<()> {
-        self.leaving.borrow_mut().push((service, container));
+    /// A container without a successor makes room now, and is removed when all else is well.
+    async fn leave(&self, service: &'a str, container: &'a str, change: &mut Change<'a>) -> Result<()> {
+        change.leaving = Some((service, container));
         match restore::find(self.client, service, container).await? {
-            Some(found) if !found.aside => self.park(service, container).await,
+            Some(found) if !found.aside => self.park(found, change).await,
             _ => Ok(()),
         }
     }
 
-    async fn create(&self, name: &'a str) -> Result<()> {
+    async fn create(&self, name: &'a str, change: &mut Change<'a>) -> Result<()> {
         let began = Instant::now();
         (self.sink)(Event::ServiceCreating { service: name.to_owned() });
         let service = &self.file().services[name];
-        self.go_on()?;
+        self.check_stopping()?;
         self.bring_files(name, service).await?;
-        self.go_on()?;
-        self.unproven.borrow_mut().insert(name);
+        self.check_stopping()?;
+        change.unproven = Some(name);
+        let label = |values: &'a BTreeMap<String, String>| values.get(name).map_or("", String::as_str);
         let fingerprints = self.job.fingerprints;
-        let mark = |marks: &'a BTreeMap<String, String>| marks.get(name).map_or("", String::as_str);
-        let marks = Marks { files: mark(&fingerprints.files), secrets: mark(&fingerprints.secrets) };
+        let marks = Marks { files: label(&fingerprints.files), secrets: label(&fingerprints.secrets) };
         let container = create::container(self.client, self.file(), name, &marks).await?;
-        self.start(name, container, began).await
+        change.ready = Some(self.start(name, &container, began).await?);
+        change.unproven = None;
+        Ok(())
     }
 
     /// Files and secrets, into the service's own volumes, before its container is created.
@@ -204,9 +217,11 @@ impl<'a> Run<'a> {
             let generated =
                 self.generated.get_or_try_init(|| store::generated(self.client, self.file(), &service.image)).await?;
             let owner = service.user.as_deref().and_then(values::user_ids).unwrap_or((0, 0));
-            let values: Result<BTreeMap<String, Secret>> =
-                service.secrets.iter().map(|name| Ok((name.clone(), self.secret(name, generated)?))).collect();
-            load.secrets(self.file().secrets_volume(name), &values?, owner);
+            let mut values = BTreeMap::new();
+            for secret in &service.secrets {
+                values.insert(secret.clone(), self.secret(secret, generated)?);
+            }
+            load.secrets(self.file().secrets_volume(name), &values, owner);
         }
         if load.is_empty() {
             return Ok(());
@@ -218,7 +233,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// A secret's value, in the form its reader wants.
+    /// A secret's value, in the form that its reader expects.
     fn secret(&self, name: &str, generated: &BTreeMap<String, Secret>) -> Result<Secret> {
         let extension = self.file().secrets.get(name).and_then(|secret| secret.extension.clone()).unwrap_or_default();
         let source = extension.of.as_deref().unwrap_or(name);
@@ -230,24 +245,21 @@ impl<'a> Run<'a> {
         })
     }
 
-    async fn start(&self, name: &'a str, container: String, began: Instant) -> Result<()> {
+    async fn start(&self, name: &str, container: &str, began: Instant) -> Result<Ready> {
         let service = &self.file().services[name];
         let mut events = self.watch.subscribe();
         (self.sink)(Event::ServiceStarting { service: name.to_owned() });
-        self.go_on()?;
-        if let Err(error) = restore::wake(self.client, &container, service.restart.as_deref()).await {
+        self.check_stopping()?;
+        if let Err(error) = restore::wake(self.client, container, service.restart.as_deref()).await {
             let why = error.causes.first().unwrap_or(&error.message);
             return Err(self.not_started(name, service, why));
         }
-        let gate = self.gate(name, service, &container);
+        let gate = self.gate(name, service, container);
         if let Err(failure) = self.unless_stopping(gate.ready(&mut events)).await? {
-            return Err(self.refused(name, failure));
+            return Err(self.rejected(name, failure));
         }
-        let created = self.unproven.borrow_mut().remove(name);
         (self.sink)(Event::ServiceReady { service: name.to_owned(), took: began.elapsed() });
-        let stable_at = tokio::time::Instant::now() + gate::STABLE;
-        self.passed.borrow_mut().push(Passed { service: name, container, events, stable_at, created });
-        Ok(())
+        Ok(Ready { container: container.to_owned(), events, at: tokio::time::Instant::now() })
     }
 
     pub fn gate<'g>(&'g self, name: &'g str, service: &'g Service, container: &'g str) -> Gate<'g> {
@@ -262,17 +274,20 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All windows of stability side by side, from the moment each service was ready.
-    async fn stay(&self) -> Result<()> {
-        for mut passed in self.passed.take() {
-            let service = &self.file().services[passed.service];
-            let gate = self.gate(passed.service, service, &passed.container);
-            if let Err(failure) = self.unless_stopping(gate.stays(&mut passed.events, passed.stable_at)).await? {
-                // What was there before this run is not taken away.
-                if passed.created {
-                    self.unproven.borrow_mut().insert(passed.service);
-                }
-                return Err(self.refused(passed.service, failure));
+    /// All services must stay up for a while; their times run side by side, each from when it was ready.
+    async fn stay(&self, done: &mut [(&'a Operation, Change<'a>)]) -> Result<()> {
+        for (operation, change) in done {
+            let Some(ready) = &mut change.ready else { continue };
+            // Only what this run created is removed again: a container that it merely started belongs to the stack.
+            let (name, created) = match &operation.action {
+                Action::Create { service } | Action::Recreate { service, .. } => (service, true),
+                Action::Start { service, .. } => (service, false),
+                _ => continue,
+            };
+            let gate = self.gate(name, &self.file().services[name], &ready.container);
+            if let Err(failure) = self.unless_stopping(gate.stays(&mut ready.events, ready.at)).await? {
+                change.unproven = created.then_some(name);
+                return Err(self.rejected(name, failure));
             }
         }
         Ok(())
@@ -283,20 +298,17 @@ impl<'a> Run<'a> {
         let error = Error::new(format!("`{name}` did not start with `{}`", service.image)).cause(why);
         let port = why.contains("port is already allocated") || why.contains("address already in use");
         if port {
-            error.hint(format!("another program took the port meanwhile; choose another: `--set {name}.port=…`"))
+            error.hint(format!("another program uses the port now; choose another one: `--set {name}.port=…`"))
         } else {
             error
         }
     }
 
-    fn refused(&self, name: &str, failure: Failure) -> Error {
+    fn rejected(&self, name: &str, failure: Failure) -> Error {
         let Failure { outcome, cause, log } = failure;
         (self.sink)(Event::ServiceFailed { service: name.to_owned(), cause: outcome.clone(), log: log.clone() });
         let image = &self.file().services[name].image;
         let error = Error::new(format!("`{name}` {outcome}")).cause(format!("with the image `{image}`")).quote(log);
-        match cause {
-            Some(cause) => error.cause(cause),
-            None => error.cause("it logged nothing"),
-        }
+        error.cause(cause.unwrap_or_else(|| "it logged nothing".into()))
     }
 }

@@ -9,32 +9,37 @@ use futures_util::stream::FuturesUnordered;
 use crate::error::Result;
 use crate::plan::Operation;
 
-/// Runs each operation after its dependencies, all others side by side. At the first error nothing more is begun and
-/// `failed` is called; what is under way is awaited, since the daemon would finish it even if nobody waited.
-pub async fn run<'a, F: Future<Output = Result<()>>>(
+/// Runs each operation after those it depends on, all others side by side, and collects what they return.
+///
+/// At the first error nothing more is begun and `failed` is called; what is under way is awaited, since the daemon
+/// would finish it even if nobody waited.
+pub async fn run<'a, T, F: Future<Output = (T, Result<()>)>>(
     operations: &'a [Operation],
     carry_out: impl Fn(&'a Operation) -> F,
     failed: impl Fn(),
-) -> Result<()> {
-    let mut done: BTreeSet<usize> = BTreeSet::new();
+) -> (Vec<T>, Result<()>) {
     let mut begun: BTreeSet<usize> = BTreeSet::new();
+    let mut done: BTreeSet<usize> = BTreeSet::new();
     let mut running = FuturesUnordered::new();
-    let mut problem = None;
+    let mut returned = Vec::new();
+    let mut outcome = Ok(());
     loop {
-        let free = operations.iter().filter(|o| o.depends_on.iter().all(|id| done.contains(id)));
-        for operation in free.filter(|_| problem.is_none()) {
-            if begun.insert(operation.id) {
+        for operation in operations {
+            let free = operation.depends_on.iter().all(|id| done.contains(id));
+            if outcome.is_ok() && free && begun.insert(operation.id) {
                 let future = carry_out(operation);
-                running.push(async move { future.await.map(|()| operation.id) });
+                running.push(async move { (operation.id, future.await) });
             }
         }
-        match running.next().await {
-            Some(Ok(id)) => drop(done.insert(id)),
-            Some(Err(error)) => {
+        let Some((id, (value, result))) = running.next().await else { return (returned, outcome) };
+        returned.push(value);
+        match result {
+            Ok(()) => drop(done.insert(id)),
+            Err(error) => {
                 failed();
-                problem.get_or_insert(error);
+                // Later errors follow from the first.
+                outcome = outcome.and(Err(error));
             }
-            None => return problem.map_or(Ok(()), Err),
         }
     }
 }
@@ -48,7 +53,7 @@ mod tests {
     use crate::plan::operation::Action;
 
     #[tokio::test]
-    async fn what_is_under_way_when_another_fails_is_awaited_and_nothing_more_is_begun() {
+    async fn operations_under_way_when_another_fails_are_awaited_and_no_more_are_begun() {
         let operation = |id, depends_on| Operation {
             id,
             action: Action::Create { service: id.to_string() },
@@ -61,13 +66,14 @@ mod tests {
         let (failed, finished) = (tokio::sync::Notify::new(), Cell::new(0));
         let carry_out = async |operation: &Operation| {
             if operation.id == 0 {
-                return Err(Error::new("no"));
+                return (0, Err(Error::new("no")));
             }
             failed.notified().await;
             finished.set(finished.get() + operation.id);
-            Ok(())
+            (operation.id, Ok(()))
         };
-        let error = run(&operations, carry_out, || failed.notify_one()).await.expect_err("failed");
-        assert_eq!((error.message.as_str(), finished.get()), ("no", 1));
+        let (returned, outcome) = run(&operations, carry_out, || failed.notify_one()).await;
+        assert_eq!((outcome.expect_err("failed").message.as_str(), finished.get()), ("no", 1));
+        assert_eq!(returned, [0, 1], "what failed returns what it did, too");
     }
 }

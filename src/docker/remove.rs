@@ -1,4 +1,4 @@
-//! Taking things away: containers, networks, volumes of ours.
+//! Removing containers, networks and volumes of a stack.
 
 use bollard::query_parameters::{
     ListContainersOptions, RemoveContainerOptions, RemoveVolumeOptions, StopContainerOptions,
@@ -13,25 +13,27 @@ use crate::plan::operation::{Action, Operation, Plan};
 
 /// Carries out the plan of `down`.
 pub async fn tear_down(client: &Client, project: &str, plan: &Plan, sink: Sink<'_>) -> Result<()> {
-    dag::run(&plan.operations, |operation| one(client, operation, sink), || {}).await?;
+    let carry_out = async |operation| ((), remove_one(client, operation, sink).await);
+    dag::run(&plan.operations, carry_out, || {}).await.1?;
     couriers(client, project).await;
     Ok(())
 }
 
-/// One removal; an operation of another kind is none of ours.
-pub async fn one(client: &Client, operation: &Operation, sink: Sink<'_>) -> Result<()> {
+/// One removal; operations of other kinds are left alone.
+pub async fn remove_one(client: &Client, operation: &Operation, sink: Sink<'_>) -> Result<()> {
     match &operation.action {
         Action::Remove { service, container } => {
             stop_and_remove(client, container).await?;
             sink(Event::ServiceRemoved { service: service.clone() });
         }
         Action::RemoveNetwork { name, id } => {
-            gone(client.docker.remove_network(id).await, format!("the network `{name}` cannot be removed"))?;
+            let removed = client.docker.remove_network(id).await;
+            unless_missing(removed, format!("the network `{name}` cannot be removed"))?;
             sink(Event::Removed { what: "network".into(), name: name.clone() });
         }
         Action::RemoveVolume { name } => {
             let removed = client.docker.remove_volume(name, None::<RemoveVolumeOptions>).await;
-            gone(removed, format!("the volume `{name}` cannot be removed"))?;
+            unless_missing(removed, format!("the volume `{name}` cannot be removed"))?;
             sink(Event::Removed { what: "volume".into(), name: name.clone() });
         }
         _ => {}
@@ -39,19 +41,17 @@ pub async fn one(client: &Client, operation: &Operation, sink: Sink<'_>) -> Resu
     Ok(())
 }
 
-/// What is gone already is as wanted.
-fn gone(result: Result<(), bollard::errors::Error>, what: String) -> Result<()> {
+/// What does not exist any more needs no removal.
+fn unless_missing(result: Result<(), bollard::errors::Error>, message: String) -> Result<()> {
     match result {
-        Err(error) if status_code(&error) != Some(404) => Err(failed(what)(error)),
+        Err(error) if status_code(&error) != Some(404) => Err(failed(message)(error)),
         _ => Ok(()),
     }
 }
 
 pub async fn stop(client: &Client, container: &str) -> Result<()> {
-    gone(
-        client.docker.stop_container(container, None::<StopContainerOptions>).await,
-        "a container cannot be stopped".into(),
-    )
+    let stopped = client.docker.stop_container(container, None::<StopContainerOptions>).await;
+    unless_missing(stopped, format!("the container `{container}` cannot be stopped"))
 }
 
 pub async fn stop_and_remove(client: &Client, container: &str) -> Result<()> {
@@ -62,7 +62,8 @@ pub async fn stop_and_remove(client: &Client, container: &str) -> Result<()> {
 /// Removes a container, running or not, and the anonymous volumes of its image.
 pub async fn remove(client: &Client, container: &str) -> Result<()> {
     let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
-    gone(client.docker.remove_container(container, Some(options)).await, "a container cannot be removed".into())
+    let removed = client.docker.remove_container(container, Some(options)).await;
+    unless_missing(removed, format!("the container `{container}` cannot be removed"))
 }
 
 /// Couriers that an interrupted run left behind.

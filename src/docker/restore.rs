@@ -1,6 +1,6 @@
-//! Keeping the old container aside while the new one proves itself, and bringing it back when it does not.
+//! Setting the old container aside while the new one proves itself, and restoring it when the new one fails.
 //!
-//! Each step leaves a state that the next plan recognizes: a container is named aside before it is stopped.
+//! Each step leaves a state that the next plan recognizes: a container is renamed before it is stopped.
 
 use bollard::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{RenameContainerOptions, StartContainerOptions};
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::plan::observed::label;
 
 /// A container that this run set aside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Parked {
     pub service: String,
     pub container: String,
@@ -27,10 +27,10 @@ pub struct Parked {
     /// What it was made from; `None` when its label cannot be read.
     pub settings: Option<Service>,
     /// The folder of files it ran with; empty when it has none.
-    files: String,
+    pub files: String,
 }
 
-/// What is to be set aside; changes nothing. `None` when the container is gone.
+/// The container that is to be set aside; changes nothing. `None` when it does not exist.
 pub async fn find(client: &Client, service: &str, container: &str) -> Result<Option<Parked>> {
     let Some(found) = inspect(client, container).await? else { return Ok(None) };
     let name = found.name;
@@ -46,15 +46,15 @@ pub async fn find(client: &Client, service: &str, container: &str) -> Result<Opt
     }))
 }
 
-/// Names the container aside, keeps the daemon from bringing it back by itself, and stops it. One that an interrupted
-/// run has set aside already is as wanted, and what that run left under the name goes.
+/// Renames the container, keeps the daemon from restarting it, and stops it. Where an interrupted run has done so
+/// before, only the successor which that run left under the name is removed.
 pub async fn park(client: &Client, parked: &Parked) -> Result<()> {
     remove_successor(client, parked).await?;
     let aside = format!("{}{PARKED}", parked.name);
     let named = rename(client, &parked.container, &aside).await;
     set_policy(client, &parked.container, None).await?;
     remove::stop(client, &parked.container).await?;
-    // One that ends again and again has no network for a moment, and the daemon then refuses to rename it.
+    // In a crash loop a container has no network for a moment, and the daemon then refuses to rename it.
     if named.is_err() { rename(client, &parked.container, &aside).await } else { Ok(()) }
 }
 
@@ -66,7 +66,7 @@ pub async fn remove_successor(client: &Client, parked: &Parked) -> Result<()> {
     }
 }
 
-/// The files are turned back, and the old container runs again under its name. Its successor is gone already.
+/// Points its files back, and starts the old container under its name. Its successor must be removed before.
 pub async fn restore(client: &Client, file: &File, parked: &Parked) -> Result<()> {
     if !parked.files.is_empty() && parked.name == file.container_name(&parked.service) {
         let mut load = Load::default();
@@ -78,10 +78,10 @@ pub async fn restore(client: &Client, file: &File, parked: &Parked) -> Result<()
     wake(client, &parked.container, restart.or(Some("unless-stopped"))).await
 }
 
-/// Starts a container that does not run, under the restart policy `restart`. One that is paused goes on.
+/// Starts a container that does not run, with the restart policy `restart`. A paused one continues.
 pub async fn wake(client: &Client, container: &str, restart: Option<&str>) -> Result<()> {
     let paused = inspect(client, container).await?.is_some_and(|found| found.paused);
-    // An interrupted run may have left it without one.
+    // An interrupted run may have left it without a policy.
     set_policy(client, container, restart).await?;
     if paused {
         return client.docker.unpause_container(container).await.map_err(failed("it cannot be unpaused"));
@@ -99,12 +99,16 @@ async fn rename(client: &Client, container: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     let options = RenameContainerOptions { name: name.to_owned() };
-    client.docker.rename_container(container, options).await.map_err(failed(format!("`{name}` cannot be its name")))
+    client
+        .docker
+        .rename_container(container, options)
+        .await
+        .map_err(failed(format!("the container cannot be renamed to `{name}`")))
 }
 
 async fn set_policy(client: &Client, container: &str, restart: Option<&str>) -> Result<()> {
     let policy: RestartPolicyNameEnum = create::restart_policy(restart);
     let policy = RestartPolicy { name: Some(policy), maximum_retry_count: None };
     let update = ContainerUpdateBody { restart_policy: Some(policy), ..Default::default() };
-    client.docker.update_container(container, update).await.map_err(failed("a restart policy cannot be changed"))
+    client.docker.update_container(container, update).await.map_err(failed("its restart policy cannot be changed"))
 }

@@ -7,7 +7,7 @@ use crate::support::docker::{Container, docker, inspect};
 use crate::support::{Stack, free_port, watchpost};
 
 /// An overlay with the component `sick`, which runs `script`; its image is on every test host.
-fn sick(stack: &Stack, script: &str, healthcheck: &str) -> PathBuf {
+pub fn sick(stack: &Stack, script: &str, healthcheck: &str) -> PathBuf {
     let overlay = stack.path().join("overlay");
     let folder = overlay.join("templates/sick");
     std::fs::create_dir_all(&folder).expect("made");
@@ -21,7 +21,7 @@ fn sick(stack: &Stack, script: &str, healthcheck: &str) -> PathBuf {
     overlay
 }
 
-const UNHEALTHY: &str = "    healthcheck:\n      test: [CMD-SHELL, \"echo the heart stands still; exit 1\"]\n      interval: 1s\n      timeout: 1s\n      retries: 2\n";
+pub const UNHEALTHY: &str = "    healthcheck:\n      test: [CMD-SHELL, \"echo the heart stands still; exit 1\"]\n      interval: 1s\n      timeout: 1s\n      retries: 2\n";
 
 #[test]
 fn an_unhealthy_container_fails_the_deploy_with_its_health_output() {

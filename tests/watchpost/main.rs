@@ -12,6 +12,7 @@ mod deploy;
 mod doctor;
 mod down;
 mod failure;
+mod gate;
 mod init;
 mod known;
 mod layering;

@@ -1,6 +1,7 @@
 //! The Docker host: connecting, observing, and carrying out a plan. It makes no decisions; those are in the plan.
 
 mod apply;
+mod archive;
 pub mod connect;
 mod courier;
 mod create;
@@ -10,8 +11,10 @@ mod gate;
 mod host;
 mod inspect;
 mod listener;
+mod locality;
 mod logs;
 mod observe;
+mod obstacles;
 mod pull;
 pub mod reach;
 mod remove;
@@ -24,11 +27,12 @@ mod undo;
 mod watch;
 
 pub use apply::{Job, apply};
+pub use archive::{download, read_secret};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
 pub use host::{Host, clock, host, image_ids, root_is_shared};
 pub use inspect::{Inspection, inspect, inspect_all};
 pub use logs::{LogLine, LogOptions, error_line, error_or_last_line, follow, last_lines, logs};
-pub use observe::{download, fingerprint_key, observe, read_secret};
+pub use observe::{fingerprint_key, observe};
 pub use reach::{Request, Response, ServiceEndpoint, TransportError};
 pub use remove::tear_down;
 pub use sockets::{Outgoing, outgoing};

@@ -6,6 +6,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use sha2::{Digest, Sha256};
 
 use super::daemon_message;
+use super::locality::{self, Evidence};
 use crate::compose::hex;
 use crate::error::{Error, Result};
 use crate::plan::observed::Engine;
@@ -19,7 +20,7 @@ const LOCAL: &str = "unix:///var/run/docker.sock";
 #[cfg(windows)]
 const LOCAL: &str = "npipe:////./pipe/docker_engine";
 
-/// What the environment says, passed in so that choosing a host stays testable.
+/// The environment, passed in so that choosing a host stays testable.
 pub struct Surroundings<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// Docker's configuration folder, `~/.docker`.
@@ -61,7 +62,7 @@ pub fn endpoint(given: Option<&str>, surroundings: &Surroundings<'_>) -> Result<
             let address = surroundings.config.as_deref().and_then(|config| context_address(config, &name));
             address.map_or_else(
                 || {
-                    Err(Error::new(format!("there is no Docker context `{name}`"))
+                    Err(Error::new(format!("the Docker context `{name}` does not exist"))
                         .cause(format!("named by {by}"))
                         .hint("`docker context ls` lists them"))
                 },
@@ -88,28 +89,36 @@ fn context_address(config: &Path, name: &str) -> Option<String> {
 /// Connects, and asks for the version. Errors say what was tried and what to do.
 pub async fn connect(endpoint: &Endpoint) -> Result<Client> {
     let docker = open(endpoint)?;
-    let version = docker.version().await.map_err(|error| unreachable(endpoint, &daemon_message(&error)))?;
+    let (version, info, listener) =
+        tokio::join!(docker.version(), docker.info(), locality::listener(&endpoint.address));
+    let version = version.map_err(|error| unreachable(endpoint, &daemon_message(&error)))?;
     let api_version = version.api_version.unwrap_or_default();
     let number =
         api_version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     if number.is_none_or(|number: (u32, u32)| number < MINIMUM_API) {
         return Err(Error::new(format!("Docker {} is too old", version.version.unwrap_or_default()))
-            .cause(format!("it speaks API {api_version}; this needs {}.{}", MINIMUM_API.0, MINIMUM_API.1))
+            .cause(format!(
+                "its API version is {api_version}, and {}.{} is the oldest supported",
+                MINIMUM_API.0, MINIMUM_API.1
+            ))
             .hint("upgrade to Docker 20.10 or newer"));
     }
-    let local = is_local(&endpoint.address);
+    let daemon = info.ok().as_ref().and_then(locality::daemon_machine);
+    let local = locality::is_local(&Evidence {
+        address: &endpoint.address,
+        listener: listener.as_deref(),
+        daemon: daemon.as_ref(),
+        own: locality::own_machine().as_ref(),
+    });
     let engine = Engine {
         version: version.version.unwrap_or_default(),
         api_version,
         os: version.os.unwrap_or_default(),
         local,
+        hostname: daemon.map(|machine| machine.hostname).unwrap_or_default(),
         name: if local { "local Docker".into() } else { endpoint.address.clone() },
     };
     Ok(Client { docker, engine })
-}
-
-fn is_local(address: &str) -> bool {
-    address.starts_with("unix://") || address.starts_with("npipe://")
 }
 
 fn open(endpoint: &Endpoint) -> Result<Docker> {
@@ -122,13 +131,13 @@ fn open(endpoint: &Endpoint) -> Result<Docker> {
         "npipe" => Docker::connect_with_named_pipe(address, TIMEOUT, API_DEFAULT_VERSION),
         "tcp" | "http" => Docker::connect_with_http(address, TIMEOUT, API_DEFAULT_VERSION),
         "ssh" => {
-            return Err(Error::new(format!("hosts over ssh cannot be reached yet: `{address}`")).hint(format!(
-                "forward the socket yourself: `ssh -NT -L /tmp/docker.sock:/var/run/docker.sock {}`, then `--host unix:///tmp/docker.sock`",
+            return Err(Error::new(format!("Docker hosts over ssh are not supported yet: `{address}`")).hint(format!(
+                "forward the socket yourself: `ssh -NT -L /tmp/docker.sock:/var/run/docker.sock {}`, then add `--host unix:///tmp/docker.sock`",
                 address.trim_start_matches("ssh://")
             )));
         }
         _ => {
-            return Err(Error::new(format!("`{address}` is no address of a Docker host"))
+            return Err(Error::new(format!("`{address}` is not a valid address of a Docker host"))
                 .cause(format!("named by {}", endpoint.named_by))
                 .hint("write `unix:///var/run/docker.sock` or `tcp://HOST:2375`"));
         }
@@ -138,13 +147,13 @@ fn open(endpoint: &Endpoint) -> Result<Docker> {
 
 fn unreachable(endpoint: &Endpoint, why: &str) -> Error {
     let hint = if why.to_lowercase().contains("permission denied") {
-        "your user may not use Docker: `sudo usermod -aG docker $USER`, then log in again"
-    } else if is_local(&endpoint.address) {
-        "is Docker installed and running? `sudo systemctl start docker`; for another host set DOCKER_HOST or `--host`"
+        "let your user use Docker: `sudo usermod -aG docker $USER`, then log in again"
+    } else if locality::is_socket(&endpoint.address) {
+        "start Docker: `sudo systemctl start docker`; for another host set DOCKER_HOST or `--host`"
     } else {
-        "is the address right, and is the daemon listening there? `docker -H ADDRESS version` shows it"
+        "check the address, and that the daemon listens there: `docker -H ADDRESS version`"
     };
-    Error::new("no Docker daemon answers")
+    Error::new("the Docker daemon is unreachable")
         .cause(format!("tried `{}`, named by {}", endpoint.address, endpoint.named_by))
         .cause(why)
         .hint(hint)
@@ -161,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_chosen_as_dockers_client_does() {
+    fn the_host_is_chosen_as_dockers_own_client_does() {
         let dir = tempfile::tempdir().expect("a folder");
         let meta = dir.path().join("contexts/meta").join(hex(&Sha256::digest(b"far")));
         std::fs::create_dir_all(&meta).expect("made");
@@ -176,5 +185,52 @@ mod tests {
         assert_eq!(address(None, &[("DOCKER_CONTEXT", "default")], config), LOCAL);
         assert_eq!(address(None, &[], None), LOCAL);
         assert!(choose(None, &[("DOCKER_CONTEXT", "gone")], config).expect_err("refused").hint.is_some());
+    }
+
+    /// As people read it, without the colours.
+    fn text(error: &Error) -> String {
+        let causes = error.causes.iter().map(|cause| format!("\ncaused by: {cause}")).collect::<String>();
+        format!("{}{causes}\nhint: {}", error.message, error.hint.as_deref().unwrap_or_default())
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_used_says_which_can() {
+        let refused = |address: &str| {
+            text(&open(&Endpoint { address: address.into(), named_by: "DOCKER_HOST".into() }).expect_err("refused"))
+        };
+        insta::assert_snapshot!(refused("docker.example.org"), @r"
+        `docker.example.org` is not a valid address of a Docker host
+        caused by: named by DOCKER_HOST
+        hint: write `unix:///var/run/docker.sock` or `tcp://HOST:2375`
+        ");
+        insta::assert_snapshot!(refused("ssh://ops@db1"), @r"
+        Docker hosts over ssh are not supported yet: `ssh://ops@db1`
+        hint: forward the socket yourself: `ssh -NT -L /tmp/docker.sock:/var/run/docker.sock ops@db1`, then add `--host unix:///tmp/docker.sock`
+        ");
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_answer_is_named_with_what_to_do() {
+        let failed = |address: &str, why: &str| {
+            text(&unreachable(&Endpoint { address: address.into(), named_by: "DOCKER_HOST".into() }, why))
+        };
+        insta::assert_snapshot!(failed("unix:///var/run/docker.sock", "Permission denied (os error 13)"), @r"
+        the Docker daemon is unreachable
+        caused by: tried `unix:///var/run/docker.sock`, named by DOCKER_HOST
+        caused by: Permission denied (os error 13)
+        hint: let your user use Docker: `sudo usermod -aG docker $USER`, then log in again
+        ");
+        insta::assert_snapshot!(failed("unix:///run/docker.sock", "No such file or directory"), @r"
+        the Docker daemon is unreachable
+        caused by: tried `unix:///run/docker.sock`, named by DOCKER_HOST
+        caused by: No such file or directory
+        hint: start Docker: `sudo systemctl start docker`; for another host set DOCKER_HOST or `--host`
+        ");
+        insta::assert_snapshot!(failed("tcp://db1:2375", "connection refused"), @r"
+        the Docker daemon is unreachable
+        caused by: tried `tcp://db1:2375`, named by DOCKER_HOST
+        caused by: connection refused
+        hint: check the address, and that the daemon listens there: `docker -H ADDRESS version`
+        ");
     }
 }

@@ -1,7 +1,7 @@
 //! Files travel by courier: a container that is created and never started carries a tar into volumes.
 //!
 //! It needs no shell and no start, so any image on the host will do, and it reaches hosts that no path of this
-//! machine can be mounted on. One tar brings a new folder and turns the link `current` to it: a service that mounts
+//! machine can be mounted on. One tar brings a new folder and points the link `current` to it: a service that mounts
 //! the volume sees either the old files or the new.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,11 @@ use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVo
 use bollard::query_parameters::{CreateContainerOptions, RemoveContainerOptions, UploadToContainerOptions};
 use bytes::Bytes;
 use tar::{Builder, EntryType, Header};
+use zeroize::Zeroizing;
 
+use super::archive::download;
 use super::connect::Client;
 use super::failed;
-use super::observe::download;
 use crate::error::{Error, Result};
 use crate::plan::observed::label;
 use crate::secrets::Secret;
@@ -23,7 +24,7 @@ const FILES: &str = "files";
 const SECRETS: &str = "secrets";
 const STORE: &str = "store";
 
-/// What is brought to one service, or to the store.
+/// Files and secrets for one service, or for the store.
 #[derive(Default)]
 pub struct Load {
     entries: Vec<Entry>,
@@ -33,7 +34,7 @@ pub struct Load {
 
 enum Entry {
     Folder { path: String },
-    File { path: String, content: Vec<u8>, mode: u32, owner: (u64, u64) },
+    File { path: String, content: Zeroizing<Vec<u8>>, mode: u32, owner: (u64, u64) },
     Link { path: String, target: String },
 }
 
@@ -50,12 +51,12 @@ impl Load {
                 }
             }
             let path = format!("{FILES}/{hash}/{path}");
-            self.entries.push(Entry::File { path, content: content.to_vec(), mode: 0o444, owner: (0, 0) });
+            self.entries.push(Entry::File { path, content: content.to_vec().into(), mode: 0o444, owner: (0, 0) });
         }
         self.entries.push(Entry::Link { path: format!("{FILES}/current"), target: hash.to_owned() });
     }
 
-    /// Points `current` back to files that are still there.
+    /// Points `current` back to files that the volume still holds.
     pub fn point_to(&mut self, volume: String, hash: &str) {
         self.volumes.push((FILES, volume));
         self.entries.push(Entry::Link { path: format!("{FILES}/current"), target: hash.to_owned() });
@@ -65,7 +66,7 @@ impl Load {
     pub fn secrets(&mut self, volume: String, secrets: &BTreeMap<String, Secret>, owner: (u64, u64)) {
         self.volumes.push((SECRETS, volume));
         for (name, secret) in secrets {
-            let content = secret.expose().as_bytes().to_vec();
+            let content = secret.expose().as_bytes().to_vec().into();
             self.entries.push(Entry::File { path: format!("{SECRETS}/{name}"), content, mode: 0o440, owner });
         }
     }
@@ -75,7 +76,7 @@ impl Load {
         self.volumes.push((STORE, volume));
         self.entries.push(Entry::Folder { path: format!("{STORE}/secrets") });
         for (name, secret) in secrets {
-            let content = secret.expose().as_bytes().to_vec();
+            let content = secret.expose().as_bytes().to_vec().into();
             self.entries.push(Entry::File {
                 path: format!("{STORE}/secrets/{name}"),
                 content,
@@ -89,10 +90,20 @@ impl Load {
         self.volumes.is_empty()
     }
 
-    fn tar(&self) -> std::io::Result<Vec<u8>> {
-        // Grafana takes files of the epoch for unchanged.
+    /// An upper bound: each entry has a header of 512 bytes, or three with a long path, and is padded to 512 bytes.
+    fn tar_size(&self) -> usize {
+        let content = |entry: &Entry| match entry {
+            Entry::File { content, .. } => content.len(),
+            Entry::Folder { .. } | Entry::Link { .. } => 0,
+        };
+        self.entries.iter().map(|entry| content(entry) + 4 * 512).sum::<usize>() + 1024
+    }
+
+    fn tar(&self) -> std::io::Result<Zeroizing<Vec<u8>>> {
+        // Grafana regards files of the epoch as unchanged.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs());
-        let mut builder = Builder::new(Vec::new());
+        // Sized ahead: a buffer that grows would leave copies of secrets behind.
+        let mut builder = Builder::new(Vec::with_capacity(self.tar_size()));
         for entry in &self.entries {
             let mut header = Header::new_gnu();
             header.set_mtime(now);
@@ -115,17 +126,17 @@ impl Load {
                 }
             }
         }
-        builder.into_inner()
+        builder.into_inner().map(Zeroizing::new)
     }
 }
 
-/// Brings the load into its volumes. `image` is any that the host has.
+/// Writes the load into its volumes. Any `image` of the host will do.
 pub async fn deliver(client: &Client, project: &str, image: &str, load: &Load) -> Result<()> {
     let tar = load.tar().map_err(|error| Error::new("the files cannot be packed").cause(error))?;
     let courier = create(client, project, image, &load.volumes).await?;
     let options = UploadToContainerOptions { path: "/watchpost".into(), ..Default::default() };
     let written =
-        client.docker.upload_to_container(&courier, Some(options), bollard::body_full(Bytes::from(tar))).await;
+        client.docker.upload_to_container(&courier, Some(options), bollard::body_full(Bytes::from_owner(tar))).await;
     remove(client, &courier).await;
     written.map_err(failed("files cannot be written to the Docker host"))
 }
@@ -136,7 +147,7 @@ pub async fn read_store(client: &Client, project: &str, image: &str, volume: &st
     let files = download(client, &courier, "/watchpost/store").await;
     remove(client, &courier).await;
     let secret = |(path, content): (String, Vec<u8>)| {
-        Some((path.strip_prefix("secrets/")?.to_owned(), Secret::new(String::from_utf8(content).ok()?)))
+        Some((path.strip_prefix("secrets/")?.to_owned(), Secret::from_utf8(content)?))
     };
     Ok(files.unwrap_or_default().into_iter().filter_map(secret).collect())
 }
@@ -162,11 +173,11 @@ async fn create(client: &Client, project: &str, image: &str, volumes: &[(&str, S
         ..Default::default()
     };
     let created = client.docker.create_container(None::<CreateContainerOptions>, body).await;
-    Ok(created.map_err(failed("files cannot be brought to the Docker host"))?.id)
+    Ok(created.map_err(failed("the container that carries files to the Docker host cannot be created"))?.id)
 }
 
 async fn remove(client: &Client, courier: &str) {
-    // A courier that stays is a nuisance, not a failure; `v` takes the anonymous volumes of its image along.
+    // A courier that stays is a nuisance, not a failure; `v` also removes the anonymous volumes of its image.
     let options = RemoveContainerOptions { v: true, force: true, ..Default::default() };
     let _ = client.docker.remove_container(courier, Some(options)).await;
 }
@@ -176,11 +187,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_tar_brings_the_files_and_turns_the_link() {
+    fn one_tar_brings_the_files_and_points_the_link_to_them() {
         let mut load = Load::default();
         load.files("v".into(), "abc", &BTreeMap::from([("a/b.yml", &b"x"[..]), ("c.yml", b"y")]));
         load.secrets("s".into(), &BTreeMap::from([("pw".to_owned(), Secret::new("z"))]), (472, 0));
         let tar = load.tar().expect("packed");
+        assert!(tar.capacity() == load.tar_size(), "the buffer never grew");
         let mut archive = tar::Archive::new(tar.as_slice());
         let entries: Vec<(String, u32, u64)> = archive
             .entries()

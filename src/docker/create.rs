@@ -1,4 +1,4 @@
-//! A typed service to the daemon's terms.
+//! Networks, volumes and containers, created as a service's settings say.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -66,7 +66,7 @@ fn stack_labels<const N: usize>(file: &File, more: [(&str, &str); N]) -> HashMap
     own.into_iter().chain(more).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// What a container is labelled with beyond its service's own settings.
+/// Labels of a container beyond its service's own settings.
 pub struct Marks<'a> {
     pub files: &'a str,
     pub secrets: &'a str,
@@ -83,7 +83,7 @@ pub async fn container(client: &Client, file: &File, name: &str, marks: &Marks<'
         let error =
             Error::new(format!("the container `{container_name}` cannot be created")).cause(daemon_message(&error));
         if taken {
-            error.hint("somebody else deploys this stack at the same time; run this again when they are done")
+            error.hint("another run deploys this stack at the same time; try again when it has finished")
         } else {
             error
         }
@@ -173,7 +173,7 @@ fn healthcheck(check: &compose::Healthcheck) -> HealthConfig {
     }
 }
 
-/// Compose's word for it in Docker's; left out, it is never restarted.
+/// Compose's word for a restart policy in Docker's; without one, a container is never restarted.
 pub fn restart_policy(restart: Option<&str>) -> RestartPolicyNameEnum {
     match restart {
         Some("always") => RestartPolicyNameEnum::ALWAYS,

@@ -1,8 +1,8 @@
-//! Which program of this machine listens on a port. Linux tells in `/proc`; elsewhere nobody is named.
+//! Which program of this machine listens on a port. Linux shows it in `/proc`; elsewhere no program is named.
 
 use std::path::Path;
 
-/// `` `nginx` (process 123) ``, or `None` when the kernel does not say, as for programs of other users.
+/// `` `nginx` (process 123) ``, or `None` where the kernel hides it, as for programs of other users.
 pub fn name(port: u16) -> Option<String> {
     let inodes: Vec<String> =
         ["/proc/net/tcp", "/proc/net/tcp6"].iter().flat_map(|table| sockets(table, port)).collect();

@@ -38,7 +38,7 @@ pub fn logs<'a>(
     let has = |name: &String| observed.containers.iter().any(|container| container.service == *name);
     if let Some(unknown) = options.services.iter().find(|name| !has(name)) {
         let known: Vec<&str> = observed.containers.iter().map(|container| container.service.as_str()).collect();
-        let error = Error::new(format!("there is no service `{unknown}`"));
+        let error = Error::new(format!("the stack has no service `{unknown}`"));
         return Err(match did_you_mean(unknown, known.iter().copied()) {
             Some(guess) => error.hint(format!("did you mean `{guess}`?")),
             None => error.hint(format!("the stack runs {}", known.join(", "))),

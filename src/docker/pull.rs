@@ -10,8 +10,8 @@ use super::daemon_message;
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 
-/// Pulls one image. An error can come after a good answer, and the stream can end badly after a pull that
-/// succeeded: what counts is whether the image is there.
+/// Pulls one image. An error can follow a status of success, and the stream can break after a pull that succeeded:
+/// what counts is whether the image exists afterwards.
 pub async fn pull(client: &Client, image: &str, sink: Sink<'_>) -> Result<()> {
     let started = Instant::now();
     let options = CreateImageOptions { from_image: Some(image.to_owned()), ..Default::default() };
@@ -42,15 +42,15 @@ pub async fn pull(client: &Client, image: &str, sink: Sink<'_>) -> Result<()> {
         sink(Event::Pulled { image: image.to_owned(), took: started.elapsed() });
         return Ok(());
     }
-    Err(unavailable(image, &problem.unwrap_or_else(|| "the registry gave no reason".into())))
+    Err(cannot_be_pulled(image, &problem.unwrap_or_else(|| "the registry gave no reason".into())))
 }
 
-fn unavailable(image: &str, why: &str) -> Error {
+fn cannot_be_pulled(image: &str, why: &str) -> Error {
     let why = why.lines().next().unwrap_or_default();
-    Error::new(format!("the image `{image}` cannot be had"))
+    Error::new(format!("the image `{image}` cannot be pulled"))
         .cause(format!("from {}: {why}", registry(image)))
         .hint(format!(
-            "leave its component out (`--without COMPONENT`), bring the image yourself (`docker load -i FILE`), or tag one \
+            "leave its component out (`--without COMPONENT`), load the image yourself (`docker load -i FILE`), or tag one \
              from a mirror (`docker tag MIRROR/{image} {image}`); nothing was changed"
         ))
 }
@@ -74,5 +74,17 @@ mod tests {
         assert_eq!(registry("redis"), "Docker Hub");
         assert_eq!(registry("ghcr.io/google/cadvisor:v1"), "ghcr.io");
         assert_eq!(registry("localhost:5000/a"), "localhost:5000");
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_is_named_with_the_registry_and_the_ways_out() {
+        let error = cannot_be_pulled("ghcr.io/google/cadvisor:v1", "manifest unknown\nmore");
+        let text =
+            format!("{}\n{}\n{}", error.message, error.causes.join("\n"), error.hint.as_deref().unwrap_or_default());
+        insta::assert_snapshot!(text, @r"
+        the image `ghcr.io/google/cadvisor:v1` cannot be pulled
+        from ghcr.io: manifest unknown
+        leave its component out (`--without COMPONENT`), load the image yourself (`docker load -i FILE`), or tag one from a mirror (`docker tag MIRROR/ghcr.io/google/cadvisor:v1 ghcr.io/google/cadvisor:v1`); nothing was changed
+        ");
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::plan::Observed;
 use crate::secrets::{self, Secret};
 
-/// All generated secrets of the file: those the store has, and new ones, which are stored first.
+/// All generated secrets of the file: those in the store, and new ones, which are stored first.
 pub async fn generated(client: &Client, file: &File, image: &str) -> Result<BTreeMap<String, Secret>> {
     let wanted = file.secrets.iter().filter_map(|(name, secret)| Some((name, secret.extension.as_ref()?.generate?)));
     let wanted: Vec<(&String, usize)> = wanted.collect();
@@ -32,22 +32,22 @@ pub async fn generated(client: &Client, file: &File, image: &str) -> Result<BTre
     Ok(known)
 }
 
-/// One generated secret of a deployed stack, for the person who asks for it.
+/// One generated secret of a deployed stack, for `watchpost secrets show`.
 pub async fn generated_secret(client: &Client, observed: &Observed, project: &str, name: &str) -> Result<Secret> {
     let store = compose::store_volume(project);
     let image = observed.containers.first().map(|container| container.image_id.clone());
     let (Some(image), true) = (image, observed.volumes.iter().any(|volume| volume.name == store)) else {
-        return Err(Error::new(format!("the stack `{project}` keeps no secrets on this host"))
-            .hint("`watchpost up` makes them; is `--name` or the host right?"));
+        return Err(Error::new(format!("the stack `{project}` has no secrets on this Docker host"))
+            .hint("check `--name` and the host; `watchpost up` generates the secrets"));
     };
     let mut secrets = courier::read_store(client, project, &image, &store).await?;
     let names = secrets.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     secrets.remove(name).ok_or_else(|| {
         let error = Error::new(format!("no secret `{name}` was generated for the stack `{project}`"));
         if names.is_empty() {
-            error.hint("the spec says where its secrets come from")
+            error.hint("its secrets come from where the spec says, see `secrets:` there")
         } else {
-            error.hint(format!("there is {names}"))
+            error.hint(format!("the stack has {names}"))
         }
     })
 }

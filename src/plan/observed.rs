@@ -54,6 +54,9 @@ pub struct Engine {
     pub local: bool,
     /// `local Docker` or the address.
     pub name: String,
+    /// The host's own name; empty when unknown.
+    #[serde(skip)]
+    pub hostname: String,
 }
 
 impl Engine {
@@ -62,6 +65,10 @@ impl Engine {
     pub fn openable<'a>(&'a self, ip: &'a str) -> &'a str {
         match (ip, self.local) {
             ("0.0.0.0" | "::" | "[::]" | "", true) => "127.0.0.1",
+            // A forwarded socket does not name its host.
+            ("0.0.0.0" | "::" | "[::]" | "", false) if self.host().is_none() && !self.hostname.is_empty() => {
+                &self.hostname
+            }
             ("0.0.0.0" | "::" | "[::]" | "", false) => self.host().unwrap_or(ip),
             _ => ip,
         }
@@ -169,5 +176,7 @@ mod tests {
         assert_eq!(engine(false, "ssh://ops@db1:22").openable("0.0.0.0"), "db1");
         assert_eq!(engine(false, "tcp://[fd00::1]:2375").openable("::"), "[fd00::1]");
         assert_eq!(engine(false, "tcp://db1").openable("127.0.0.1"), "127.0.0.1");
+        let forwarded = Engine { hostname: "db2".into(), ..engine(false, "unix:///tmp/docker.sock") };
+        assert_eq!(forwarded.openable("0.0.0.0"), "db2");
     }
 }

@@ -6,7 +6,7 @@ use super::Secret;
 use crate::compose;
 use crate::error::{Error, Result};
 
-/// What a secret's source may need, passed in so that this stays testable.
+/// What sources of secrets read, passed in so that this stays testable.
 pub struct Environment<'a> {
     /// A variable of the environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
@@ -30,32 +30,29 @@ pub fn load(name: &str, secret: &compose::Secret, environment: &Environment<'_>)
         return value.map(|value| Some(Secret::new(value))).ok_or_else(|| {
             Error::new(format!("the secret `{name}` has no value"))
                 .cause(format!("the environment variable `{variable}` is not set"))
-                .hint(format!("set it before you run this: `export {variable}=…`"))
+                .hint(format!("set the variable first: `export {variable}=…`"))
         });
     }
     let Some(file) = &secret.file else {
-        return Err(Error::new(format!("the secret `{name}` has no source")).hint("give it `file` or `environment`"));
+        return Err(Error::new(format!("the secret `{name}` has no source"))
+            .hint(format!("add `file`, `environment` or `command` to `{name}` under `secrets:`")));
     };
     let path = environment.folder.join(file);
-    let value = std::fs::read_to_string(&path).map_err(|error| {
+    let cannot = |why: String| {
         Error::new(format!("the secret `{name}` cannot be read"))
-            .cause(format!("`{}`: {error}", path.display()))
-            .hint("write the value into that file, or name another under `secrets:`")
-    })?;
-    let value = value.trim_end_matches(['\n', '\r']);
-    if value.is_empty() {
-        return Err(
-            Error::new(format!("the secret `{name}` is empty")).cause(format!("`{}` holds nothing", path.display()))
-        );
-    }
-    Ok(Some(Secret::new(value)))
+            .cause(format!("`{}`: {why}", path.display()))
+            .hint("write the value into that file, or name another file under `secrets:`")
+    };
+    let bytes = std::fs::read(&path).map_err(|error| cannot(error.to_string()))?;
+    let secret = Secret::from_utf8(bytes).ok_or_else(|| cannot("the file is not UTF-8 text".into()))?;
+    if secret.expose().is_empty() { Err(cannot("the file is empty".into())) } else { Ok(Some(secret)) }
 }
 
 fn run(name: &str, command: &[String]) -> Result<Secret> {
     let failed = |cause: String| {
-        Error::new(format!("the secret `{name}` cannot be had"))
+        Error::new(format!("the secret `{name}` cannot be read from its command"))
             .cause(format!("`{}` {cause}", command.join(" ")))
-            .hint("run the command yourself: its output must be the value")
+            .hint("run the command yourself and correct it: its output must be the value")
     };
     let output = std::process::Command::new(&command[0])
         .args(&command[1..])
@@ -65,11 +62,8 @@ fn run(name: &str, command: &[String]) -> Result<Secret> {
     if !output.status.success() {
         return Err(failed(format!("failed with {}", output.status)));
     }
-    let value = String::from_utf8(output.stdout).map_err(|_| failed("did not print text".into()))?;
-    match value.trim_end_matches(['\n', '\r']) {
-        "" => Err(failed("printed nothing".into())),
-        value => Ok(Secret::new(value)),
-    }
+    let secret = Secret::from_utf8(output.stdout).ok_or_else(|| failed("did not print UTF-8 text".into()))?;
+    if secret.expose().is_empty() { Err(failed("printed nothing".into())) } else { Ok(secret) }
 }
 
 #[cfg(test)]
@@ -78,9 +72,15 @@ mod tests {
 
     fn load_with(secret: compose::Secret) -> Result<Option<Secret>> {
         let dir = tempfile::tempdir().expect("a folder");
-        std::fs::write(dir.path().join("value"), "from file\n").expect("written");
+        for (name, content) in [("value", &b"from file\n"[..]), ("empty", b"\n"), ("binary", b"\xff")] {
+            std::fs::write(dir.path().join(name), content).expect("written");
+        }
         let variable = |name: &str| (name == "SET").then(|| "from env".to_owned());
-        load("db", &secret, &Environment { variable: &variable, folder: dir.path() })
+        load("db", &secret, &Environment { variable: &variable, folder: dir.path() }).map_err(|mut error| {
+            let folder = dir.path().display().to_string();
+            error.causes.iter_mut().for_each(|cause| *cause = cause.replace(&folder, "FOLDER"));
+            error
+        })
     }
 
     fn environment(name: &str) -> compose::Secret {
@@ -101,13 +101,30 @@ mod tests {
         assert_eq!(value(environment("SET")), "from env");
         assert_eq!(value(compose::Secret { file: Some("value".into()), ..Default::default() }), "from file");
         assert_eq!(value(command(&["echo", "from command"])), "from command");
+        let generated = compose::SecretExtension { generate: Some(24), ..Default::default() };
+        let generated = compose::Secret { extension: Some(generated), ..Default::default() };
+        assert_eq!(load_with(generated).expect("valid"), None, "generated on the host");
     }
 
     #[test]
     fn a_missing_value_says_how_to_supply_it() {
-        let error = load_with(environment("UNSET")).expect_err("refused");
-        assert_eq!(error.hint.as_deref(), Some("set it before you run this: `export UNSET=…`"));
-        assert!(load_with(compose::Secret { file: Some("none".into()), ..Default::default() }).is_err());
-        assert!(load_with(command(&["false"])).is_err());
+        let file = |name: &str| compose::Secret { file: Some(name.into()), ..Default::default() };
+        let sources = [
+            environment("UNSET"),
+            file("none"),
+            file("empty"),
+            file("binary"),
+            command(&["false"]),
+            command(&["true"]),
+            command(&["no-such-program"]),
+            compose::Secret::default(),
+        ];
+        let mut text = String::new();
+        for source in sources {
+            let error = load_with(source).expect_err("no value");
+            let causes = error.causes.join("; ");
+            text += &format!("{}: {causes}\n    {}\n", error.message, error.hint.as_deref().unwrap_or_default());
+        }
+        insta::assert_snapshot!(text, @"");
     }
 }

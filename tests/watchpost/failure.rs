@@ -120,14 +120,14 @@ fn a_port_that_another_program_holds_is_found_before_anything_is_touched() {
 }
 
 #[test]
-fn an_image_that_cannot_be_had_is_named_with_the_ways_out_and_what_runs_is_kept() {
+fn an_image_that_cannot_be_pulled_is_named_with_the_ways_out_and_what_runs_is_kept() {
     let stack = Stack::new("minimal", "");
     stack.up();
     let before = stack.containers();
     // Nobody listens there: refused at once, with and without a network.
     let image = format!("alertmanager.image=127.0.0.1:{}/prom/alertmanager:v9", free_port());
     let output = stack.run(&["up", "--yes", "--set", &image]).expect(1);
-    output.says("/prom/alertmanager:v9").says("--without").says("docker load");
+    output.says("/prom/alertmanager:v9` cannot be pulled").says("--without").says("docker load");
     assert_eq!(stack.containers(), before);
 }
 
@@ -138,7 +138,9 @@ fn without_docker_it_says_what_was_tried_and_what_to_do() {
         .inside(&std::env::temp_dir())
         .run()
         .expect(1);
-    output.says("/nonexistent/docker.sock").says("DOCKER_HOST").says("hint:");
+    output
+        .says("the Docker daemon is unreachable")
+        .says("tried `unix:///nonexistent/docker.sock`, named by DOCKER_HOST");
 }
 
 #[test]

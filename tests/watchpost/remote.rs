@@ -1,10 +1,13 @@
 //! A Docker host that is not this machine: nothing of it can be reached but the daemon's API.
 
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::support::Stack;
-use crate::support::docker::{Container, Network};
+use crate::support::docker::{Container, Network, docker};
+
+const DAEMON: &str = "/var/run/docker.sock";
 
 /// The daemon's API on a TCP port. Returns the address for DOCKER_HOST.
 fn over_tcp() -> String {
@@ -12,28 +15,48 @@ fn over_tcp() -> String {
     let address = format!("tcp://{}", listener.local_addr().expect("its address"));
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let Ok(daemon) = UnixStream::connect("/var/run/docker.sock") else { return };
-            join(client, daemon);
+            let answers: TcpStream = client.try_clone().expect("cloned");
+            join(client, answers, |bytes| bytes.to_vec());
         }
     });
     address
 }
 
-fn join(client: TcpStream, daemon: UnixStream) {
-    let (mut from_client, mut to_client) = (client.try_clone().expect("cloned"), client);
-    let (mut from_daemon, mut to_daemon) = (daemon.try_clone().expect("cloned"), daemon);
+/// The daemon's API on another socket, as `ssh -L` makes one. The daemon's answers pass through `change`.
+fn forwarded(path: &std::path::Path, change: impl Fn(&[u8]) -> Vec<u8> + Clone + Send + 'static) -> String {
+    let listener = UnixListener::bind(path).expect("bound");
     std::thread::spawn(move || {
-        drop(std::io::copy(&mut from_client, &mut to_daemon));
-        drop(to_daemon.shutdown(Shutdown::Write));
+        for client in listener.incoming().map_while(Result::ok) {
+            let answers = client.try_clone().expect("cloned");
+            join(client, answers, change.clone());
+        }
+    });
+    format!("unix://{}", path.display())
+}
+
+fn join(
+    mut requests: impl Read + Send + 'static,
+    mut answers: impl Write + Send + 'static,
+    change: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
+) {
+    let Ok(mut daemon) = UnixStream::connect(DAEMON) else { return };
+    let mut to_daemon = daemon.try_clone().expect("cloned");
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut requests, &mut to_daemon));
+        drop(to_daemon.shutdown(std::net::Shutdown::Write));
     });
     std::thread::spawn(move || {
-        drop(std::io::copy(&mut from_daemon, &mut to_client));
-        drop(to_client.shutdown(Shutdown::Both));
+        let mut buffer = vec![0; 65_536];
+        while let Ok(length @ 1..) = daemon.read(&mut buffer) {
+            if answers.write_all(&change(&buffer[..length])).is_err() {
+                break;
+            }
+        }
     });
 }
 
 #[test]
-fn a_stack_is_deployed_gated_and_proved_through_the_api_alone() {
+fn a_stack_is_deployed_gated_and_verified_through_the_api_alone() {
     let stack = Stack::new("minimal", "");
     let network = Network::create(&format!("{}-apps", stack.name));
     let redis = Container::run(&format!("{}-cache", stack.name), &["--network", &network.0, "watchpost-test/redis:8"]);
@@ -54,4 +77,32 @@ fn a_stack_is_deployed_gated_and_proved_through_the_api_alone() {
     stack.command(&["down", "--yes", "--purge-data"]).env("DOCKER_HOST", &host).run().expect(0);
     assert!(stack.containers().is_empty());
     drop((stack, redis, network));
+}
+
+#[test]
+fn a_second_socket_of_this_machine_is_local() {
+    let stack = Stack::new("minimal", "");
+    let host = forwarded(&stack.path().join("docker.sock"), |bytes| bytes.to_vec());
+    let output = stack.command(&["up", "--yes", "--no-verify"]).env("DOCKER_HOST", &host).run().expect(0);
+    output.says("local Docker").says(&format!("http://127.0.0.1:{}", stack.prometheus));
+}
+
+/// The forwarded daemon claims another host name of the same length.
+#[test]
+fn a_forwarded_socket_of_another_host_is_remote_and_the_stack_is_gated_through_the_api() {
+    let stack = Stack::new("minimal", "");
+    stack.edit("components:\n", "components:\n  pushgateway: {bind: \"0.0.0.0\"}\n");
+    let own = docker(&["info", "--format", "{{.Name}}"]);
+    let other: String = own.chars().map(|c| if c == 'x' { 'y' } else { 'x' }).collect();
+    let (from, to) = (format!("\"Name\":\"{own}\""), format!("\"Name\":\"{other}\""));
+    let rename = move |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) if text.contains("KernelVersion") => text.replace(&from, &to).into_bytes(),
+        _ => bytes.to_vec(),
+    };
+    let host = forwarded(&stack.path().join("docker.sock"), rename);
+    let output = stack.command(&["up", "--yes", "--no-verify"]).env("DOCKER_HOST", &host).run().expect(0);
+    assert!(!output.stderr.contains("local Docker"), "{}", output.stderr);
+    output.says(&host);
+    let status = stack.command(&["status"]).env("DOCKER_HOST", &host).run().expect(0);
+    status.prints(&format!("http://{other}:"));
 }

@@ -70,7 +70,7 @@ fn random_bytes<const N: usize>() -> Result<[u8; N]> {
 /// Shows whether a service's secrets changed, without showing them: HMAC-SHA256 of names and values under the stack's
 /// fingerprint key, in hex.
 pub fn fingerprint<'a>(fingerprint_key: &str, secrets: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    // HMAC takes keys of any length.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(fingerprint_key.as_bytes()) else { return String::new() };
     for (name, value) in secrets {
         for part in [name, value] {

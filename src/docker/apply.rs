@@ -25,7 +25,7 @@ use crate::plan::operation::{Action, Operation, Plan};
 use crate::render::Bundle;
 use crate::secrets::Secret;
 
-/// A plan, and all that it takes to carry it out.
+/// A plan, and all that is needed to carry it out.
 pub struct Job<'a> {
     pub plan: &'a Plan,
     pub bundle: &'a Bundle,
@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
             }
             Action::Create { service } => self.create(service, change).await,
             Action::Recreate { service, container } => {
-                if let Some(found) = restore::find(self.client, service, container).await? {
+                if let Some(found) = restore::inspect_parked(self.client, service, container).await? {
                     self.park(found, change).await?;
                 }
                 self.create(service, change).await
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
     /// A container without a successor makes room now, and is removed when all else is well.
     async fn leave(&self, service: &'a str, container: &'a str, change: &mut Change<'a>) -> Result<()> {
         change.leaving = Some((service, container));
-        match restore::find(self.client, service, container).await? {
+        match restore::inspect_parked(self.client, service, container).await? {
             Some(found) if !found.aside => self.park(found, change).await,
             _ => Ok(()),
         }

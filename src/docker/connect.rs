@@ -11,7 +11,7 @@ use crate::compose::hex;
 use crate::error::{Error, Result};
 use crate::plan::observed::Engine;
 
-/// Seconds that one call may take; long enough for a slow stop.
+/// Seconds until one call times out; long enough for a slow stop.
 const TIMEOUT: u64 = 180;
 /// The oldest API that has all we use.
 const MINIMUM_API: (u32, u32) = (1, 41);
@@ -86,7 +86,7 @@ fn context_address(config: &Path, name: &str) -> Option<String> {
     json.pointer("/Endpoints/docker/Host")?.as_str().map(str::to_owned)
 }
 
-/// Connects, and asks for the version. Errors say what was tried and what to do.
+/// Connects to a daemon that is recent enough. Errors name the address and what to do.
 pub async fn connect(endpoint: &Endpoint) -> Result<Client> {
     let docker = open(endpoint)?;
     let (version, info, listener) =
@@ -188,7 +188,7 @@ mod tests {
     }
 
     /// As people read it, without the colours.
-    fn text(error: &Error) -> String {
+    fn printed(error: &Error) -> String {
         let causes = error.causes.iter().map(|cause| format!("\ncaused by: {cause}")).collect::<String>();
         format!("{}{causes}\nhint: {}", error.message, error.hint.as_deref().unwrap_or_default())
     }
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn an_address_that_cannot_be_used_says_which_can() {
         let refused = |address: &str| {
-            text(&open(&Endpoint { address: address.into(), named_by: "DOCKER_HOST".into() }).expect_err("refused"))
+            printed(&open(&Endpoint { address: address.into(), named_by: "DOCKER_HOST".into() }).expect_err("refused"))
         };
         insta::assert_snapshot!(refused("docker.example.org"), @r"
         `docker.example.org` is not a valid address of a Docker host
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_daemon_that_does_not_answer_is_named_with_what_to_do() {
         let failed = |address: &str, why: &str| {
-            text(&unreachable(&Endpoint { address: address.into(), named_by: "DOCKER_HOST".into() }, why))
+            printed(&unreachable(&Endpoint { address: address.into(), named_by: "DOCKER_HOST".into() }, why))
         };
         insta::assert_snapshot!(failed("unix:///var/run/docker.sock", "Permission denied (os error 13)"), @r"
         the Docker daemon is unreachable

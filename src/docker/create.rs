@@ -88,7 +88,7 @@ pub async fn container(client: &Client, file: &File, name: &str, marks: &Marks<'
             error
         }
     })?;
-    // Engines before API 1.44 take one network at creation.
+    // Engines before API 1.44 accept one network at creation.
     for key in service.network_keys().into_iter().skip(1) {
         let network = file.network_name(key);
         let request =

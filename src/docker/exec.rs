@@ -26,7 +26,7 @@ pub enum ExecError {
     Daemon(String),
 }
 
-/// Runs a command with `stdin` and reads what it prints, up to its end or until `enough` says so of its standard output.
+/// Runs a command with `stdin` and reads what it prints until it ends, or until `enough` accepts its standard output.
 pub async fn exec(
     client: &Client,
     container: &str,

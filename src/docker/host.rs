@@ -61,7 +61,7 @@ pub async fn image_ids(client: &Client, references: &[&str]) -> BTreeMap<String,
     pairs.filter_map(|(reference, found)| Some(((*reference).to_owned(), found.ok()?.id?))).collect()
 }
 
-/// Do mounts of `/` reach into containers, as `rslave` needs? `None` when this machine cannot tell.
+/// Do mounts of `/` reach into containers, as `rslave` needs? `None` when this machine cannot know.
 ///
 /// The optional fields of `/proc/self/mountinfo`, <https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo>.
 pub fn root_is_shared(client: &Client) -> Option<bool> {

@@ -19,7 +19,7 @@ const VIRTUAL: [&str; 5] = ["docker-desktop", "colima", "lima-", "rancher-deskto
 /// What is known of the way to a daemon.
 pub struct Evidence<'a> {
     pub address: &'a str,
-    /// The program that listens on the socket; `None` where the kernel does not say.
+    /// The program that listens on the socket; `None` where the kernel hides it.
     pub listener: Option<&'a str>,
     /// `None` when the daemon did not answer.
     pub daemon: Option<&'a Machine>,
@@ -45,7 +45,7 @@ pub fn daemon_machine(info: &SystemInfo) -> Option<Machine> {
     Some(Machine { hostname: info.name.clone()?, kernel: info.kernel_version.clone()?, memory: info.mem_total? })
 }
 
-/// This machine; `None` where it cannot be told.
+/// This machine; `None` on systems without `/proc`.
 pub fn own_machine() -> Option<Machine> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     Some(Machine {

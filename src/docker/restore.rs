@@ -31,7 +31,7 @@ pub struct Parked {
 }
 
 /// The container that is to be set aside; changes nothing. `None` when it does not exist.
-pub async fn find(client: &Client, service: &str, container: &str) -> Result<Option<Parked>> {
+pub async fn inspect_parked(client: &Client, service: &str, container: &str) -> Result<Option<Parked>> {
     let Some(found) = inspect(client, container).await? else { return Ok(None) };
     let name = found.name;
     let labels = found.labels;

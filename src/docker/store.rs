@@ -45,7 +45,7 @@ pub async fn generated_secret(client: &Client, observed: &Observed, project: &st
     secrets.remove(name).ok_or_else(|| {
         let error = Error::new(format!("no secret `{name}` was generated for the stack `{project}`"));
         if names.is_empty() {
-            error.hint("its secrets come from where the spec says, see `secrets:` there")
+            error.hint("its secrets come from where the spec says, see `secrets:` in it")
         } else {
             error.hint(format!("the stack has {names}"))
         }

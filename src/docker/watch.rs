@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::connect::Client;
 use crate::plan::observed::label;
 
-/// What befell a container.
+/// One change of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerEvent {
     pub container: String,
@@ -35,11 +35,11 @@ impl Watch {
         let (sender, _) = broadcast::channel(256);
         let mut stream = Box::pin(events(client, project));
         let out = sender.clone();
-        // A stream that breaks ends the task: gates then rest on their own probes and on inspecting.
+        // When the stream breaks, the task ends, and gates rely on their probes and on inspecting.
         let task = tokio::spawn(async move {
             while let Some(Ok(event)) = stream.next().await {
-                if let Some(happening) = happening(&event) {
-                    let _ = out.send(happening);
+                if let Some(event) = container_event(&event) {
+                    let _ = out.send(event);
                 }
             }
         });
@@ -57,11 +57,11 @@ fn events(client: &Client, project: &str) -> impl Stream<Item = Result<EventMess
     client.docker.clone().events(Some(EventsOptions { filters: Some(filters), ..Default::default() }))
 }
 
-/// One item each time that a container of the stack changes; ends when the daemon does not answer any more.
+/// One item each time that a container of the stack changes; ends when the daemon is unreachable.
 pub fn changes(client: &Client, project: &str) -> impl Stream<Item = ()> + use<> {
     let change = |event: EventMessage| {
         let action = event.action.unwrap_or_default();
-        // Health checks and our own questions run commands inside containers.
+        // Healthchecks and requests through a tunnel run commands inside containers.
         let quiet = ["exec_", "archive-path", "attach", "export", "resize", "top"];
         !quiet.iter().any(|prefix| action.starts_with(prefix))
     };
@@ -75,7 +75,7 @@ impl Drop for Watch {
     }
 }
 
-fn happening(event: &EventMessage) -> Option<ContainerEvent> {
+fn container_event(event: &EventMessage) -> Option<ContainerEvent> {
     let actor = event.actor.as_ref()?;
     let what = match event.action.as_deref()? {
         "die" => {

@@ -35,7 +35,7 @@ pub fn load(name: &str, secret: &compose::Secret, environment: &Environment<'_>)
     }
     let Some(file) = &secret.file else {
         return Err(Error::new(format!("the secret `{name}` has no source"))
-            .hint(format!("add `file`, `environment` or `command` to `{name}` under `secrets:`")));
+            .hint(format!("add `env`, `file` or `command` to `{name}` under `secrets:`")));
     };
     let path = environment.folder.join(file);
     let cannot = |why: String| {
@@ -122,9 +122,26 @@ mod tests {
         let mut text = String::new();
         for source in sources {
             let error = load_with(source).expect_err("no value");
-            let causes = error.causes.join("; ");
-            text += &format!("{}: {causes}\n    {}\n", error.message, error.hint.as_deref().unwrap_or_default());
+            let line = [vec![error.message.clone()], error.causes.clone()].concat().join(": ");
+            text += &format!("{line}\n    {}\n", error.hint.as_deref().unwrap_or_default());
         }
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        the secret `db` has no value: the environment variable `UNSET` is not set
+            set the variable first: `export UNSET=…`
+        the secret `db` cannot be read: `FOLDER/none`: No such file or directory (os error 2)
+            write the value into that file, or name another file under `secrets:`
+        the secret `db` cannot be read: `FOLDER/empty`: the file is empty
+            write the value into that file, or name another file under `secrets:`
+        the secret `db` cannot be read: `FOLDER/binary`: the file is not UTF-8 text
+            write the value into that file, or name another file under `secrets:`
+        the secret `db` cannot be read from its command: `false` failed with exit status: 1
+            run the command yourself and correct it: its output must be the value
+        the secret `db` cannot be read from its command: `true` printed nothing
+            run the command yourself and correct it: its output must be the value
+        the secret `db` cannot be read from its command: `no-such-program` cannot be run: No such file or directory (os error 2)
+            run the command yourself and correct it: its output must be the value
+        the secret `db` has no source
+            add `env`, `file` or `command` to `db` under `secrets:`
+        ");
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 mod known_metrics;
 pub mod links;
 pub mod memory;
+pub mod reload;
 pub mod report;
 mod series;
 mod settle;

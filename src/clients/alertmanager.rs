@@ -38,7 +38,7 @@ pub struct Held {
     pub receivers: Vec<Named>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldStatus {
     /// `unprocessed`, `active` or `suppressed`.
@@ -119,7 +119,7 @@ mod tests {
         let endpoint = service.endpoint();
         let config = Alertmanager::new(&endpoint).config().await.expect("a configuration");
         assert_eq!(config["receivers"][1]["webhook_configs"][0]["url"], "<secret>");
-        assert_eq!(Tree::of(&config).expect("a tree").reached(&Labels::new()), ["dead"]);
+        assert_eq!(Tree::parse(&config).expect("a tree").reached(&Labels::new()), ["dead"]);
         assert_eq!(service.received()[0].path, "/api/v2/status");
     }
 

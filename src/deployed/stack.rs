@@ -24,6 +24,14 @@ const HELPERS: [&str; 4] = ["prometheus", "alertmanager", "blackbox-exporter", "
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Services(BTreeMap<String, Deployed>);
 
+/// What findings say of a service: its name, its container's, and whether it runs.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ServiceState {
+    pub service: String,
+    pub container: String,
+    pub running: bool,
+}
+
 /// One deployed service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deployed {
@@ -120,6 +128,13 @@ impl Stack {
     /// The first service of a component, by name.
     pub fn first_of(&self, component: &str) -> Option<(&str, &Deployed)> {
         self.services.first_of(component)
+    }
+
+    /// The state of the first service of a component.
+    pub fn state_of(&self, component: &str) -> Option<ServiceState> {
+        let (name, deployed) = self.first_of(component)?;
+        let container = deployed.container.name.clone();
+        Some(ServiceState { service: name.to_owned(), container, running: deployed.is_running() })
     }
 
     /// Ids of running containers that can send requests for us inside the stack's network.

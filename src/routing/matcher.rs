@@ -24,7 +24,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Errors: the value is no pattern that can be read here.
+    /// Errors: the value is not a pattern that can be read here.
     pub fn new(label: &str, kind: MatchKind, value: &str) -> Result<Self, String> {
         let pattern = match kind {
             MatchKind::Like | MatchKind::NotLike => {
@@ -36,7 +36,7 @@ impl Matcher {
         Ok(Self { label: label.to_owned(), kind, value: value.to_owned(), pattern })
     }
 
-    /// Does it hold for this value? A label that is not there counts as empty.
+    /// Does it hold for this value? A missing label counts as empty.
     pub fn holds(&self, value: &str) -> bool {
         let like = || self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(value));
         match self.kind {
@@ -53,13 +53,13 @@ impl Matcher {
 
     /// Values for which it holds, the likeliest first; the empty one stands for no label.
     pub fn examples(&self) -> Vec<String> {
-        let mut all = match self.kind {
+        let mut examples = match self.kind {
             MatchKind::Equal => vec![self.value.clone()],
             MatchKind::Like => sample::samples(&self.value),
             MatchKind::NotEqual | MatchKind::NotLike => vec![String::new(), "other".into(), "another".into()],
         };
-        all.retain(|value| self.holds(value));
-        all
+        examples.retain(|value| self.holds(value));
+        examples
     }
 }
 
@@ -133,7 +133,7 @@ fn word(chars: &mut Peekable<Chars<'_>>, ends: impl Fn(char) -> bool) -> Result<
     Ok(text)
 }
 
-/// What follows a backslash; an escape that is none stays as it stands.
+/// What follows a backslash; an unknown escape stays as it is.
 fn escape(chars: &mut Peekable<Chars<'_>>, text: &mut String) {
     let code = |chars: &mut Peekable<Chars<'_>>, digits: usize| {
         let hex: String = (0..digits).filter_map(|_| chars.next_if(char::is_ascii_hexdigit)).collect();

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// No more texts than this of one pattern.
+/// At most this many texts for one pattern.
 const ENOUGH: usize = 16;
 
 /// A few texts that probably match; the caller holds them against the pattern.
@@ -11,7 +11,7 @@ pub fn samples(pattern: &str) -> Vec<String> {
     alternatives(&mut pattern.chars().peekable(), 0)
 }
 
-/// Nested groups are followed so deep.
+/// Groups nested deeper than this are not followed.
 const DEPTH: usize = 8;
 
 /// Up to the closing parenthesis, or the end.

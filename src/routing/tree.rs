@@ -19,7 +19,7 @@ const TRIES: usize = 512;
 pub struct Route {
     pub receiver: String,
     pub matchers: Vec<Matcher>,
-    /// Do the routes after it see the alert too?
+    /// Are the routes after it tried too when it matches?
     pub continues: bool,
     /// `...` stands for all labels.
     pub group_by: Vec<String>,
@@ -50,20 +50,20 @@ pub struct Receiver {
 pub struct Integration {
     /// `webhook`, `slack`, ... as Alertmanager's metrics name it.
     pub kind: String,
-    /// Does it tell when an alert is over?
+    /// Does it also notify when an alert is resolved?
     pub send_resolved: bool,
     /// Its settings, secrets as `<secret>`.
     pub settings: Value,
 }
 
 impl Receiver {
-    /// A receiver without integrations throws alerts away.
-    pub fn is_nobody(&self) -> bool {
-        self.integrations.is_empty()
+    /// A receiver without integrations drops its alerts.
+    pub fn notifies(&self) -> bool {
+        !self.integrations.is_empty()
     }
 }
 
-/// A node that takes an alert, and the way to it from the root.
+/// A node, and the way to it from the root.
 #[derive(Debug, Clone)]
 pub struct Hit<'a> {
     pub route: &'a Route,
@@ -88,107 +88,140 @@ impl Route {
     }
 
     /// Errors: a matcher that cannot be read.
-    fn read(value: &Value, parent: Option<&Route>) -> Result<Self, String> {
+    fn parse(value: &Value, parent: &Route) -> Result<Self, String> {
         let text = |key: &str| value.get(key).and_then(Value::as_str);
-        let seconds = |key: &str, inherited: f64| text(key).and_then(parse_duration).unwrap_or(inherited);
-        let list = |key: &str| value.get(key).and_then(Value::as_array).map(|all| strings(all));
+        let seconds = |key: &str| text(key).and_then(parse_duration);
+        let list = |key: &str| value.get(key).and_then(Value::as_array).map(|items| strings(items));
         let mut route = Self {
-            receiver: text("receiver").map(str::to_owned).or(parent.map(|p| p.receiver.clone())).unwrap_or_default(),
+            receiver: text("receiver").unwrap_or(&parent.receiver).to_owned(),
             matchers: matchers(value)?,
             continues: value.get("continue").and_then(Value::as_bool).unwrap_or(false),
-            group_by: list("group_by").or(parent.map(|p| p.group_by.clone())).unwrap_or_default(),
-            group_wait: seconds("group_wait", parent.map_or(30.0, |p| p.group_wait)),
-            group_interval: seconds("group_interval", parent.map_or(300.0, |p| p.group_interval)),
-            repeat_interval: seconds("repeat_interval", parent.map_or(14_400.0, |p| p.repeat_interval)),
+            group_by: list("group_by").unwrap_or_else(|| parent.group_by.clone()),
+            group_wait: seconds("group_wait").unwrap_or(parent.group_wait),
+            group_interval: seconds("group_interval").unwrap_or(parent.group_interval),
+            repeat_interval: seconds("repeat_interval").unwrap_or(parent.repeat_interval),
             muted_in: list("mute_time_intervals").unwrap_or_default(),
             active_in: list("active_time_intervals").unwrap_or_default(),
             routes: Vec::new(),
         };
-        let children = value.get("routes").and_then(Value::as_array).into_iter().flatten();
-        route.routes = children.map(|child| Self::read(child, Some(&route))).collect::<Result<_, _>>()?;
+        for child in value.get("routes").and_then(Value::as_array).into_iter().flatten() {
+            let child = Self::parse(child, &route)?;
+            route.routes.push(child);
+        }
         Ok(route)
     }
 
-    fn find<'a>(&'a self, labels: &Labels, above: &[&'a Route], hits: &mut Vec<Hit<'a>>) -> bool {
+    /// What the root inherits: Alertmanager's own defaults.
+    fn defaults() -> Self {
+        Self {
+            receiver: String::new(),
+            matchers: Vec::new(),
+            continues: false,
+            group_by: Vec::new(),
+            group_wait: 30.0,
+            group_interval: 300.0,
+            repeat_interval: 14_400.0,
+            muted_in: Vec::new(),
+            active_in: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// Adds the nodes at which an alert with these labels ends. An alert goes to the first child that matches, to
+    /// those after it while `continue` is set, and stays at the node itself when no child matches.
+    ///
+    /// Returns whether the alert matches the node itself.
+    fn collect_hits<'a>(&'a self, labels: &Labels, above: &[&'a Route], hits: &mut Vec<Hit<'a>>) -> bool {
         if !self.matchers.iter().all(|matcher| matcher.matches(labels)) {
             return false;
         }
-        let path: Vec<&Route> = above.iter().copied().chain([self]).collect();
-        let mut taken = false;
+        let path = extended(above, self);
+        let mut child_matches = false;
         for child in &self.routes {
-            if child.find(labels, &path, hits) {
-                taken = true;
+            if child.collect_hits(labels, &path, hits) {
+                child_matches = true;
                 if !child.continues {
                     break;
                 }
             }
         }
-        if !taken {
+        if !child_matches {
             hits.push(Hit { route: self, path });
         }
         true
     }
 
-    /// Every node with the way to it, depth first.
-    fn walk<'a>(&'a self, above: &[&'a Route], visit: &mut dyn FnMut(Hit<'a>)) {
-        let path: Vec<&Route> = above.iter().copied().chain([self]).collect();
-        visit(Hit { route: self, path: path.clone() });
-        self.routes.iter().for_each(|child| child.walk(&path, visit));
+    /// Adds this node and all below it, depth first.
+    fn collect_nodes<'a>(&'a self, above: &[&'a Route], nodes: &mut Vec<Hit<'a>>) {
+        let path = extended(above, self);
+        nodes.push(Hit { route: self, path: path.clone() });
+        for child in &self.routes {
+            child.collect_nodes(&path, nodes);
+        }
     }
+}
+
+fn extended<'a>(above: &[&'a Route], route: &'a Route) -> Vec<&'a Route> {
+    let mut path = above.to_vec();
+    path.push(route);
+    path
 }
 
 /// Conditions in all notations: `matchers`, and the older `match` and `match_re`.
 fn matchers(value: &Value) -> Result<Vec<Matcher>, String> {
-    let mut all = Vec::new();
+    let mut found = Vec::new();
     for entry in value.get("matchers").and_then(Value::as_array).into_iter().flatten() {
-        all.extend(matcher::parse(entry.as_str().unwrap_or_default())?);
+        found.extend(matcher::parse(entry.as_str().unwrap_or_default())?);
     }
     for (key, kind) in [("match", MatchKind::Equal), ("match_re", MatchKind::Like)] {
         for (label, wanted) in value.get(key).and_then(Value::as_object).into_iter().flatten() {
             let wanted = wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned);
-            all.push(Matcher::new(label, kind, &wanted)?);
+            found.push(Matcher::new(label, kind, &wanted)?);
         }
     }
-    Ok(all)
+    Ok(found)
 }
 
-fn strings(all: &[Value]) -> Vec<String> {
-    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+fn strings(items: &[Value]) -> Vec<String> {
+    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 impl Receiver {
-    fn read(value: &Value) -> Self {
-        let configs = value.as_object().into_iter().flatten().filter_map(|(key, all)| {
-            let kind = key.strip_suffix("_configs")?;
-            Some(all.as_array()?.iter().map(move |settings| Integration {
-                kind: kind.to_owned(),
-                send_resolved: settings.get("send_resolved").and_then(Value::as_bool).unwrap_or(false),
-                settings: settings.clone(),
-            }))
-        });
+    fn parse(value: &Value) -> Self {
         let name = value.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { name, integrations: configs.flatten().collect() }
+        let mut integrations = Vec::new();
+        for (key, configs) in value.as_object().into_iter().flatten() {
+            let Some(kind) = key.strip_suffix("_configs") else { continue };
+            for settings in configs.as_array().into_iter().flatten() {
+                integrations.push(Integration {
+                    kind: kind.to_owned(),
+                    send_resolved: settings.get("send_resolved").and_then(Value::as_bool).unwrap_or(false),
+                    settings: settings.clone(),
+                });
+            }
+        }
+        Self { name, integrations }
     }
 }
 
 impl Tree {
-    /// From the configuration as JSON, as Alertmanager says it or as it stands in the file.
+    /// From Alertmanager's configuration as JSON: the one in force, or the file.
     ///
     /// Errors: there is no root, or a matcher cannot be read.
-    pub fn of(config: &Value) -> Result<Self, String> {
+    pub fn parse(config: &Value) -> Result<Self, String> {
         let root = config.get("route").ok_or("the configuration has no `route`")?;
         let receivers = config.get("receivers").and_then(Value::as_array).into_iter().flatten();
-        Ok(Self { root: Route::read(root, None)?, receivers: receivers.map(Receiver::read).collect() })
+        Ok(Self { root: Route::parse(root, &Route::defaults())?, receivers: receivers.map(Receiver::parse).collect() })
     }
 
-    /// The nodes that take an alert with these labels, in the order in which Alertmanager asks them.
+    /// The nodes at which an alert with these labels ends, in Alertmanager's order.
     pub fn hits(&self, labels: &Labels) -> Vec<Hit<'_>> {
         let mut hits = Vec::new();
-        self.root.find(labels, &[], &mut hits);
+        self.root.collect_hits(labels, &[], &mut hits);
         hits
     }
 
-    /// The receivers of an alert with these labels, each once.
+    /// The receivers that get an alert with these labels, each once.
     pub fn reached(&self, labels: &Labels) -> Vec<&str> {
         let mut names = Vec::new();
         for hit in self.hits(labels) {
@@ -199,10 +232,10 @@ impl Tree {
         names
     }
 
-    /// Those of them that tell somebody.
-    pub fn told(&self, labels: &Labels) -> Vec<&str> {
+    /// Those of them that notify somebody.
+    pub fn notified(&self, labels: &Labels) -> Vec<&str> {
         let mut names = self.reached(labels);
-        names.retain(|name| self.receiver(name).is_some_and(|receiver| !receiver.is_nobody()));
+        names.retain(|name| self.receiver(name).is_some_and(Receiver::notifies));
         names
     }
 
@@ -210,52 +243,67 @@ impl Tree {
         self.receivers.iter().find(|receiver| receiver.name == name)
     }
 
-    /// Receivers that tell somebody.
-    pub fn people(&self) -> impl Iterator<Item = &Receiver> {
-        self.receivers.iter().filter(|receiver| !receiver.is_nobody())
+    /// Receivers that notify somebody.
+    pub fn notifying(&self) -> impl Iterator<Item = &Receiver> {
+        self.receivers.iter().filter(|receiver| receiver.notifies())
+    }
+
+    /// Their names.
+    pub fn notifying_names(&self) -> Vec<&str> {
+        self.notifying().map(|receiver| receiver.name.as_str()).collect()
+    }
+
+    /// Receivers that would notify, and that no route names.
+    pub fn unrouted(&self) -> impl Iterator<Item = &Receiver> {
+        let nodes = self.nodes();
+        let routed: BTreeSet<String> = nodes.iter().map(|node| node.route.receiver.clone()).collect();
+        self.notifying().filter(move |receiver| !routed.contains(&receiver.name))
     }
 
     /// Every node, with the way to it.
     pub fn nodes(&self) -> Vec<Hit<'_>> {
-        let mut all = Vec::new();
-        self.root.walk(&[], &mut |hit| all.push(hit));
-        all
+        let mut nodes = Vec::new();
+        self.root.collect_nodes(&[], &mut nodes);
+        nodes
     }
 
-    /// Labels with which an alert reaches the receiver, `base` among them unless a matcher wants otherwise.
+    /// Labels with which an alert reaches the receiver: those of `base`, unless a matcher wants others.
     pub fn labels_for(&self, receiver: &str, base: &Labels) -> Option<Labels> {
-        let ways = self.nodes().into_iter().filter(|hit| hit.route.receiver == receiver);
-        let mut tried = ways.filter_map(|way| self.labels_on(&way, base));
-        tried.next()
+        let nodes = self.nodes().into_iter().filter(|node| node.route.receiver == receiver);
+        nodes.filter_map(|node| self.labels_for_node(&node, base)).next()
     }
 
-    fn labels_on(&self, way: &Hit<'_>, base: &Labels) -> Option<Labels> {
-        let conditions: Vec<&Matcher> = way.path.iter().flat_map(|route| &route.matchers).collect();
+    /// Tries every combination of likely values for the labels on the way to the node, up to a bound.
+    fn labels_for_node(&self, node: &Hit<'_>, base: &Labels) -> Option<Labels> {
+        let conditions: Vec<&Matcher> = node.path.iter().flat_map(|route| &route.matchers).collect();
         let names: BTreeSet<&str> = conditions.iter().map(|matcher| matcher.label.as_str()).collect();
-        let mut choices: Vec<Labels> = vec![base.clone()];
+        let mut combinations: Vec<Labels> = vec![base.clone()];
         for name in names {
-            let values = values(name, &conditions, base);
-            let with = |labels: &Labels, value: &String| {
-                let mut labels = labels.clone();
-                if value.is_empty() {
-                    labels.remove(name)
-                } else {
-                    labels.insert(name.to_owned(), value.clone())
-                };
-                labels
-            };
-            choices = choices
-                .iter()
-                .flat_map(|labels| values.iter().map(move |value| with(labels, value)))
-                .take(TRIES)
-                .collect();
+            let values = allowed_values(name, &conditions, base);
+            let mut longer = Vec::new();
+            for labels in &combinations {
+                for value in values.iter().take(TRIES - longer.len()) {
+                    longer.push(with_label(labels, name, value));
+                }
+            }
+            combinations = longer;
         }
-        choices.into_iter().find(|labels| self.hits(labels).iter().any(|hit| std::ptr::eq(hit.route, way.route)))
+        combinations.into_iter().find(|labels| self.hits(labels).iter().any(|hit| std::ptr::eq(hit.route, node.route)))
     }
 }
 
+/// The empty value stands for no label.
+fn with_label(labels: &Labels, name: &str, value: &str) -> Labels {
+    let mut labels = labels.clone();
+    match value {
+        "" => labels.remove(name),
+        value => labels.insert(name.to_owned(), value.to_owned()),
+    };
+    labels
+}
+
 /// Values of one label that all conditions on it allow.
-fn values(name: &str, conditions: &[&Matcher], base: &Labels) -> Vec<String> {
+fn allowed_values(name: &str, conditions: &[&Matcher], base: &Labels) -> Vec<String> {
     let own: Vec<&&Matcher> = conditions.iter().filter(|matcher| matcher.label == name).collect();
     let mut values: Vec<String> = base.get(name).cloned().into_iter().collect();
     values.extend(own.iter().flat_map(|matcher| matcher.examples()));
@@ -270,7 +318,7 @@ mod tests {
     use super::*;
 
     fn tree() -> Tree {
-        Tree::of(&json!({
+        Tree::parse(&json!({
             "route": {
                 "receiver": "nobody", "group_by": ["alertname"], "group_wait": "10s",
                 "routes": [
@@ -309,6 +357,24 @@ mod tests {
     }
 
     #[test]
+    fn receivers_that_notify_are_told_from_those_that_drop_alerts() {
+        let tree = tree();
+        assert_eq!(tree.notifying_names(), ["oncall", "db", "dba", "chat", "forgotten"]);
+        assert_eq!(tree.unrouted().map(|receiver| receiver.name.as_str()).collect::<Vec<_>>(), ["forgotten"]);
+        assert_eq!(tree.notified(&labels("severity=critical")), ["oncall", "chat"]);
+        assert_eq!(tree.notified(&labels("severity=none")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_route_inherits_what_it_does_not_set() {
+        let tree = tree();
+        let nodes = tree.nodes();
+        let dba = nodes.iter().find(|node| node.route.receiver == "dba").expect("a node").route;
+        assert_eq!((dba.group_wait, dba.group_interval, dba.repeat_interval), (10.0, 300.0, 14_400.0));
+        assert_eq!(dba.group_by, ["alertname"]);
+    }
+
+    #[test]
     fn labels_are_found_for_every_receiver_that_something_reaches() {
         let tree = tree();
         let base = labels("alertname=WatchpostTest");
@@ -322,7 +388,7 @@ mod tests {
     #[test]
     fn a_pattern_that_cannot_be_read_is_an_error() {
         let config = json!({"route": {"receiver": "a", "routes": [{"matchers": ["a=~\"(\""]}]}});
-        assert!(Tree::of(&config).is_err());
-        assert!(Tree::of(&json!({})).is_err());
+        assert!(Tree::parse(&config).is_err());
+        assert!(Tree::parse(&json!({})).is_err());
     }
 }

@@ -29,7 +29,7 @@ fn receiver(document: &Value, name: &str) -> Value {
 }
 
 /// The finding's text in one line.
-fn told(finding: &Value) -> String {
+fn line_of(finding: &Value) -> String {
     let why: Vec<&str> = finding["why"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let text = |key: &str| finding[key].as_str().unwrap_or_default();
     format!(
@@ -84,29 +84,29 @@ fn each_receiver_is_named_with_what_it_answers_and_its_fix_fixes_it() {
     assert!(!output.stdout.contains(SECRET) && !output.stderr.contains(SECRET), "{}{}", output.stdout, output.stderr);
     let document = output.json();
     for (name, texts) in [
-        ("good", vec!["ok answered", "its end was answered too"]),
+        ("good", vec!["ok answered", "the resolved message was answered too"]),
         ("slow", vec!["ok answered after "]),
         (
             "unauthorized",
             vec!["broken answers 401 Unauthorized", "who are you", "correct `url` of the receiver `unauthorized`"],
         ),
         ("failing", vec!["broken answers 500", "out of order", "watchpost alerts test failing"]),
-        ("hanging", vec!["broken took the connection and has not answered for 5 s"]),
+        ("hanging", vec!["broken accepted the connection but has not answered for 5 s"]),
         ("refused", vec!["broken refuses the connection: nothing listens at", &format!("{host}:{closed}")]),
         ("lost", vec!["broken cannot be found: the host `no-such-host.invalid` has no address", "correct `url`"]),
         ("slack", vec!["broken answers 404 Not Found", "`api_url` (the secret `slack_url`)"]),
-        ("mail", vec!["broken refuses the login", "535", "`auth_password` (the secret `mail`)"]),
+        ("mail", vec!["broken rejects the login", "535", "`auth_password` (the secret `mail`)"]),
     ] {
-        let told = told(&receiver(&document, name));
+        let line = line_of(&receiver(&document, name));
         for text in texts {
-            assert!(told.contains(text), "{name} lacks {text:?}: {told}");
+            assert!(line.contains(text), "{name} lacks {text:?}: {line}");
         }
     }
     let messages = good.messages().concat();
     assert!(messages.contains("[TEST]") && messages.contains("\"status\":\"resolved\""), "{messages}");
     assert_eq!(mail.messages(), Vec::<String>::new());
 
-    // Each fix, as it was said: what listens is put right, what is in the spec corrected, and `up`.
+    // Each fix, as it was printed: what listens is put right, what is in the spec corrected, and `up`.
     let correct = Hook::start(Manner::good());
     stack.edit(&unauthorized.url(), &correct.url());
     stack.edit("http://no-such-host.invalid/", &correct.url());
@@ -122,7 +122,7 @@ fn each_receiver_is_named_with_what_it_answers_and_its_fix_fixes_it() {
     let proof = run(&["verify", "--deliver", "--only", "delivery", "-o", "json"], &secret, "right").expect(0).json();
     assert_eq!((&proof["links"][0]["verdict"], &proof["links"][0]["counts"][0]["number"]), (&"ok".into(), &9.into()));
 
-    // One by name, a name that is not there, labels, and a silence.
+    // A name that does not exist, labels, and a silence.
     run(&["alerts", "test", "god"], &secret, "right").expect(64).says("did you mean `good`?");
     let output = run(&["alerts", "test", "--labels", "team=slow,severity=critical"], &secret, "right").expect(0);
     assert!(output.stdout.contains("slow") && !output.stdout.contains("good"), "{}", output.stdout);
@@ -143,7 +143,7 @@ fn each_receiver_is_named_with_what_it_answers_and_its_fix_fixes_it() {
     docker(&amtool);
     let output = run(&["alerts", "test", "mail", "-o", "json"], &secret, "right").expect(6);
     let finding = receiver(&output.json(), "mail");
-    assert!(told(&finding).contains("a silence holds the alert back"), "{finding}");
+    assert!(line_of(&finding).contains("a silence holds the alert back"), "{finding}");
     assert!(crate::support::shell(finding["fix"]["text"].as_str().expect("a fix")).run().status == Some(0));
     run(&["alerts", "test", "mail"], &secret, "right").expect(0);
 }
@@ -157,7 +157,7 @@ fn findings(report: &Value) -> Vec<String> {
     let links = report["links"].as_array().expect("links");
     let all = links.iter().flat_map(|link| link["findings"].as_array().expect("findings"));
     all.filter(|f| f["verdict"] != "ok")
-        .map(|f| format!("{} {}", f["id"].as_str().unwrap_or_default(), told(f)))
+        .map(|f| format!("{} {}", f["id"].as_str().unwrap_or_default(), line_of(f)))
         .collect()
 }
 
@@ -173,9 +173,9 @@ fn fix_of(report: &Value, id: &str) -> String {
 fn a_break_between_prometheus_and_a_receiver_is_named_and_its_fix_fixes_it() {
     let stack = quick("");
     stack.up();
-    // Nobody to tell is worth knowing, and no break.
+    // No receiver is worth a note, and not a fault.
     let report = verify(&stack, 0);
-    assert!(findings(&report).iter().any(|f| f.contains("reach nobody: no receiver is configured")), "{report:#}");
+    assert!(findings(&report).iter().any(|f| f.contains("notify nobody: no receiver is configured")), "{report:#}");
     stack.run(&["alerts", "test"]).expect(6).prints("no receiver is configured");
 
     // A wrong route.
@@ -204,7 +204,7 @@ fn a_break_between_prometheus_and_a_receiver_is_named_and_its_fix_fixes_it() {
     let report = verify(&stack, 6);
     let all = findings(&report);
     assert!(
-        all.iter().any(|f| f.contains("cannot be reached by Prometheus") && f.contains("is not in the network")),
+        all.iter().any(|f| f.contains("is unreachable for Prometheus") && f.contains("is not in the network")),
         "{all:#?}"
     );
     assert_eq!(crate::support::shell(&fix_of(&report, "alertmanager:alertmanager:9093")).run().status, Some(0));
@@ -259,7 +259,7 @@ fn lists_and_simulates(stack: &Stack) {
     let longer = simulated(&["--expr", "up == 0", "--since", "10m", "--for", "9m"]);
     assert!(longer["times"] == 0 && longer["near"].as_u64() > Some(0), "{longer:#}");
     stack.run(&["alerts", "simulate", "Watchdg"]).expect(64).says("did you mean `Watchdog`?");
-    stack.run(&["alerts", "simulate", "--expr", "up =="]).expect(64).says("does not take the expression");
+    stack.run(&["alerts", "simulate", "--expr", "up =="]).expect(64).says("rejects the expression");
 }
 
 /// Numbers that look like chance and are the same at every run.
@@ -328,7 +328,7 @@ fn routes_are_worked_out_as_amtool_does() {
         let routes: Vec<Value> = (0..=dice.roll(4)).map(|_| dice.route(2)).collect();
         let config = serde_json::json!({"route": {"receiver": "r0", "routes": routes}, "receivers": receivers});
         std::fs::write(folder.path().join(format!("{number}.yml")), config.to_string()).expect("written");
-        let tree = Tree::of(&config).expect("a tree");
+        let tree = Tree::parse(&config).expect("a tree");
         for _ in 0..12 {
             let labels = dice.labels();
             let quoted: Vec<String> = labels

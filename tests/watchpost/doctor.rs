@@ -149,7 +149,6 @@ fn a_healthy_stack_has_no_problem_and_each_that_is_made_is_named_and_fixed() {
     });
 
     steps.step("a changed file that Prometheus has not reloaded", || {
-        // A file that was changed, and nobody told Prometheus.
         in_files(&stack, "prometheus", "sed -i 's/evaluation_interval: .*/evaluation_interval: 2s/' prometheus.yml");
         let reload = is(&doctor(&stack, 1, &[]), "reload:prometheus", "broken");
         assert!(reload["why"][0].as_str().is_some_and(|why| why.contains("global.evaluation_interval")), "{reload}");
@@ -158,18 +157,16 @@ fn a_healthy_stack_has_no_problem_and_each_that_is_made_is_named_and_fixed() {
     });
 
     steps.step("a file that Prometheus rejects", || {
-        // A file that Prometheus does not take.
         in_files(&stack, "prometheus", "cp prometheus.yml /files/kept; echo 'no_such_key: 1' >> prometheus.yml");
         docker(&["kill", "-s", "HUP", &stack.container("prometheus")]);
         let reload = await_until("the reload failed", 20, || {
             let reload = finding(&stack.run(&["doctor", "-o", "json"]).json(), "reload:prometheus");
-            text(&reload, "what").contains("last reload failed").then_some(reload)
+            text(&reload, "what").contains("rejected the new configuration").then_some(reload)
         });
         assert!(text(&reload, "fix").ends_with(&format!("docker kill -s HUP {}", stack.container("prometheus"))));
     });
 
     steps.step("without Prometheus", || {
-        // Without Prometheus, what rests on it is not checked, and says why.
         docker(&["stop", "-t", "0", &stack.container("prometheus")]);
         let disk = is(&stack.run(&["doctor", "-o", "json"]).json(), "storage:disk", "not-checked");
         assert_eq!(text(&disk, "what"), "`prometheus` does not run");

@@ -12,11 +12,12 @@ use crate::cli::{block_on, or_interrupt};
 use crate::clients::api::ApiError;
 use crate::deployed::Stack;
 use crate::error::{Error, Exit, did_you_mean};
+use crate::fix::Addressing;
 use crate::routing::{Labels, Tree};
 use crate::verify::links::delivery;
 use crate::verify::report::{Checked, Link};
 
-/// See the alerts, whom they reach, and whether messages arrive
+/// List alerts, show who gets them, test delivery
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -45,8 +46,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 /// Prometheus or Alertmanager did not answer as asked.
-fn refused(service: &str, refusal: &ApiError) -> Error {
-    Error::new(format!("cannot ask `{service}`")).cause(refusal).hint("`watchpost verify` tells what is broken")
+fn refused(service: &str, error: &ApiError) -> Error {
+    Error::new(format!("cannot query `{service}`")).cause(error).hint("`watchpost verify` shows what is broken")
 }
 
 fn absent(service: &str) -> Error {
@@ -55,19 +56,21 @@ fn absent(service: &str) -> Error {
 }
 
 /// The routes that Alertmanager has in force.
-async fn tree(stack: &Stack) -> Result<Tree> {
-    Ok(delivery::tree(stack, Link::Delivery).await.map_err(|checked| told(&checked))?)
+async fn tree(context: &Context, stack: &Stack) -> Result<Tree> {
+    let tree = delivery::tree(stack, Link::Delivery).await;
+    Ok(tree.map_err(|checked| unavailable(checked, &context.addressing_on(stack.docker_host())))?)
 }
 
-/// Why a link cannot be looked at, as an error.
-fn told(checked: &Checked) -> Error {
-    let Some(finding) = checked.findings.first() else { return Error::new("cannot ask Alertmanager") };
-    let error = Error::new(format!("cannot ask `{}`: {}", finding.subject, finding.what));
-    let error = finding.why.iter().fold(error, Error::cause);
-    match &finding.fix {
-        Some(fix) => error.hint(format!("`{fix}`")),
-        None => error,
+/// Why Alertmanager's routes are not known, as an error whose hint works in this run.
+fn unavailable(checked: Checked, addressing: &Addressing) -> Error {
+    let Some(finding) = checked.findings.into_iter().next() else { return Error::new("cannot query Alertmanager") };
+    let mut error = Error::new(format!("cannot query `{}`: {}", finding.subject, finding.what));
+    for why in &finding.why {
+        error = error.cause(why);
     }
+    let Some(mut fix) = finding.fix else { return error };
+    fix.address(addressing);
+    error.hint(format!("`{fix}`"))
 }
 
 /// `severity=critical`, as an argument.
@@ -76,21 +79,39 @@ fn label(text: &str) -> Result<(String, String), String> {
         Some((label, value)) if !label.trim().is_empty() => {
             Ok((label.trim().to_owned(), value.trim().trim_matches('"').to_owned()))
         }
-        _ => Err(format!("`{text}` is no label; write it like `severity=critical`")),
+        _ => Err(format!("`{text}` is not a valid label; write it like `severity=critical`")),
     }
 }
 
 /// `severity=critical, team=db`
-fn shown(labels: &Labels) -> String {
+fn joined(labels: &Labels) -> String {
     labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A name that is not there, with the one that was probably meant.
+/// A name that does not exist, with the one that was probably meant.
 fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
     let error = Error::usage(format!("there is no {what} `{name}`"));
     match did_you_mean(name, known.iter().copied()) {
         Some(guess) => error.hint(format!("did you mean `{guess}`?")),
         None if known.is_empty() => error.hint(format!("this stack has no {what}")),
         None => error.hint(format!("known are {}", known.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fix::Fix;
+    use crate::verify::report::Finding;
+
+    #[test]
+    fn the_hint_of_an_error_leads_to_this_stack() {
+        let finding = Finding::broken("alertmanager:delivery", "alertmanager", "does not answer")
+            .why("no answer in time")
+            .fix(Fix::watchpost(["logs", "alertmanager"]));
+        let addressing = Addressing { name: Some("shop".into()), ..Addressing::default() };
+        let error = unavailable(Checked::new(Link::Delivery, &[], vec![finding]), &addressing);
+        assert_eq!(error.hint.as_deref(), Some("`watchpost logs alertmanager --name shop`"));
+        assert_eq!(error.message, "cannot query `alertmanager`: does not answer");
     }
 }

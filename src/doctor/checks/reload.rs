@@ -1,82 +1,79 @@
-//! Does a service run with the configuration that was deployed? A reload answers 200 and may still not have taken.
+//! Does a service run with the configuration that was deployed? A reload answers 200 and may still have failed.
 
-use crate::clients::exposition::Exposition;
 use serde_json::Value;
 
 use crate::doctor::fine;
 use crate::doctor::look::{Asked, Deployed, Seen};
+use crate::fix::Fix;
 use crate::units::parse_duration;
+use crate::verify::reload;
 use crate::verify::report::Finding;
 
 pub fn prometheus(seen: &Seen<'_>) -> Vec<Finding> {
-    let judged = seen.prometheus.as_ref().map(|prometheus| Reload {
+    let reload = seen.prometheus.as_ref().map(|prometheus| Reload {
         service: &prometheus.service,
-        successful: sum_of(&prometheus.metrics, "prometheus_config_last_reload_successful"),
+        container: container(seen, &prometheus.service),
+        succeeded: prometheus.metrics.as_ref().ok().and_then(|metrics| reload::succeeded("prometheus", metrics)),
         in_force: &prometheus.in_force,
         deployed: &prometheus.deployed,
     });
-    vec![check(seen, "prometheus", judged)]
+    vec![judge("prometheus", reload)]
 }
 
 pub fn alertmanager(seen: &Seen<'_>) -> Vec<Finding> {
-    let judged = seen.alertmanager.as_ref().map(|alertmanager| Reload {
+    let reload = seen.alertmanager.as_ref().map(|alertmanager| Reload {
         service: &alertmanager.service,
-        successful: sum_of(&alertmanager.metrics, "alertmanager_config_last_reload_successful"),
+        container: container(seen, &alertmanager.service),
+        succeeded: alertmanager.metrics.as_ref().ok().and_then(|metrics| reload::succeeded("alertmanager", metrics)),
         in_force: &alertmanager.in_force,
         deployed: &alertmanager.deployed,
     });
-    vec![check(seen, "alertmanager", judged)]
+    vec![judge("alertmanager", reload)]
 }
 
-fn sum_of(metrics: &Asked<Exposition>, metric: &str) -> Option<f64> {
-    metrics.as_ref().ok().and_then(|metrics| metrics.value(metric))
+fn container<'a>(seen: &'a Seen<'_>, service: &'a str) -> &'a str {
+    seen.service(service).map_or(service, |deployed: &Deployed| deployed.container.as_str())
 }
 
 struct Reload<'a> {
     service: &'a str,
-    /// 1 or 0, as the service counts it.
-    successful: Option<f64>,
+    container: &'a str,
+    /// Did it accept its last configuration? `None`: it does not say.
+    succeeded: Option<bool>,
     in_force: &'a Asked<Value>,
     deployed: &'a Asked<Value>,
 }
 
-fn check(seen: &Seen<'_>, component: &str, reload: Result<Reload<'_>, &String>) -> Finding {
+fn judge(component: &str, reload: Result<Reload<'_>, &String>) -> Finding {
     let id = format!("reload:{component}");
-    let reload = match reload {
+    let Reload { service, container, succeeded, in_force, deployed } = match reload {
         Ok(reload) => reload,
         Err(why) => return Finding::not_checked(id, component, why),
     };
-    let service = reload.service;
-    let again = || {
-        let container = seen.service(service).map_or(service, |deployed: &Deployed| deployed.container.as_str());
-        format!("docker kill -s HUP {container}")
-    };
-    if reload.successful == Some(0.0) {
-        return Finding::broken(id, service, "its last reload failed: it runs with the configuration from before")
-            .why(format!("`watchpost logs {service} --tail 20` shows what it does not take"))
-            .fix(format!("correct the configuration (`watchpost up`), then {}", again()));
+    if succeeded == Some(false) {
+        return reload::rejected(id, service, container, &[]);
     }
-    let (in_force, deployed) = match (reload.in_force, reload.deployed) {
+    let (in_force, deployed) = match (in_force, deployed) {
         (Ok(in_force), Ok(deployed)) => (in_force, deployed),
         (Err(why), _) | (_, Err(why)) => return Finding::not_checked(id, service, why),
     };
     match difference(deployed, in_force, "") {
-        None => fine(id, service, "runs with what was deployed"),
-        Some(place) => Finding::broken(id, service, "runs with another configuration than was deployed")
+        None => fine(id, service, "runs with the deployed configuration"),
+        Some(place) => Finding::broken(id, service, "runs with another configuration than the deployed one")
             .why(format!("they differ at `{place}`"))
-            .why("the file changed and the service was not told, or was told too early")
-            .fix(again()),
+            .why("the file changed, and the service was not reloaded or was reloaded too early")
+            .fix(Fix::docker(["kill", "-s", "HUP", container])),
     }
 }
 
-/// Where the deployed configuration is not in force. What a service adds by itself is no difference.
+/// Where the deployed configuration is not in force. What a service adds by itself does not count.
 fn difference(deployed: &Value, in_force: &Value, place: &str) -> Option<String> {
     match (deployed, in_force) {
         (Value::Object(wanted), Value::Object(had)) => wanted.iter().find_map(|(key, value)| {
             let place = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
             match had.get(key) {
                 Some(other) => difference(value, other, &place),
-                // Services leave out what is as it would be anyway.
+                // Services leave out what equals their default.
                 None if is_nothing(value) || place.contains("_configs[") && place.starts_with("receivers[") => None,
                 None => Some(place),
             }
@@ -116,6 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::verify::report::Verdict;
 
     #[test]
     fn only_what_matters_is_a_difference() {
@@ -138,5 +136,33 @@ mod tests {
         other["scrape_configs"] = in_force["scrape_configs"].clone();
         other["global"]["scrape_interval"] = json!("1m");
         assert_eq!(difference(&deployed, &other, "").as_deref(), Some("global.scrape_interval"));
+    }
+
+    fn judged(succeeded: Option<bool>, in_force: Asked<Value>, deployed: Asked<Value>) -> Finding {
+        let (service, container) = ("prometheus", "shop-prometheus-1");
+        let reload = Reload { service, container, succeeded, in_force: &in_force, deployed: &deployed };
+        judge("prometheus", Ok(reload))
+    }
+
+    #[test]
+    fn a_service_that_runs_with_the_deployed_configuration_is_fine() {
+        let finding = judged(Some(true), Ok(json!({"a": 1})), Ok(json!({"a": 1})));
+        assert_eq!((finding.id.as_str(), finding.verdict), ("reload:prometheus", Verdict::Ok));
+    }
+
+    #[test]
+    fn a_failed_reload_and_another_configuration_are_broken() {
+        let failed = judged(Some(false), Ok(json!({"a": 1})), Ok(json!({"a": 1})));
+        assert_eq!(failed, reload::rejected("reload:prometheus", "prometheus", "shop-prometheus-1", &[]));
+        let other = judged(Some(true), Ok(json!({"a": 1})), Ok(json!({"a": 2})));
+        assert_eq!((other.verdict, other.why[0].as_str()), (Verdict::Broken, "they differ at `a`"));
+        assert_eq!(other.fix_text(), "docker kill -s HUP shop-prometheus-1");
+    }
+
+    #[test]
+    fn a_service_that_does_not_answer_is_not_checked() {
+        let finding = judged(None, Err("no answer in time".into()), Ok(json!({})));
+        assert_eq!((finding.verdict, finding.what.as_str()), (Verdict::NotChecked, "no answer in time"));
+        assert_eq!(judge("alertmanager", Err(&"`alertmanager` does not run".into())).verdict, Verdict::NotChecked);
     }
 }

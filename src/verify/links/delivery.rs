@@ -1,32 +1,37 @@
 //! A marked test alert, sent through the real route to the real receiver and followed: accepted by Alertmanager,
-//! grouped, sent, answered, and over again.
+//! grouped, sent, answered, and resolved.
 //!
-//! Alertmanager's counters by receiver tell that something was sent and answered; its log tells with what.
+//! Alertmanager's counters by receiver show that something was sent and answered; its log shows why not.
 
 mod attempt;
-mod cause;
+mod failure;
+mod judge;
+mod look;
 mod test_alert;
 mod tracker;
-mod verdict;
 
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 
-use crate::clients::alertmanager::{Alertmanager, Posted};
+use crate::clients::alertmanager::{Alertmanager, Held, Posted};
 use crate::clients::api::ApiError;
-use crate::deployed::alertmanager::rendered_tree;
+use crate::deployed::alertmanager::{config_in_force, deployed_config};
+use crate::deployed::redact;
 use crate::deployed::stack::Stack;
 use crate::docker;
 use crate::event::{Event, Sink};
 use crate::fix::Fix;
 use crate::routing::{Labels, Receiver, Tree};
 use crate::time;
-use crate::verify::links::containers;
-use crate::verify::report::{Checked, Finding, Link};
+use crate::verify::report::{Checked, Link};
 
+use look::DeliverySnapshot;
 use test_alert::TestAlert;
-use tracker::{DeliveryTracker, Outcome};
+use tracker::{Delivery, DeliveryTracker, Observation, State};
+
+pub use judge::routes_in_force;
+pub use look::clock_ahead;
 
 /// How long a receiver may take to answer, unless somebody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,215 +40,282 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The alert ends by itself so long after all that is waited for, in seconds.
 const SPARE: f64 = 60.0;
 
-/// To whom.
+/// Who gets a test alert.
 #[derive(Debug, Clone)]
-pub enum To {
-    /// Each receiver that tells somebody.
-    Everybody,
+pub enum Recipients {
+    /// Each receiver that notifies somebody.
+    All,
     /// These, by name.
     Receivers(Vec<String>),
-    /// Whom an alert with these labels reaches.
+    /// Those that get an alert with these labels.
     Labels(Labels),
 }
 
 pub async fn check(stack: &Stack, sink: Sink<'_>) -> Checked {
     match tree(stack, Link::Delivery).await {
-        Ok(tree) => deliver(stack, &tree, &To::Everybody, PATIENCE, sink).await,
+        Ok(tree) => deliver(stack, &tree, &Recipients::All, PATIENCE, sink).await,
         Err(checked) => checked,
     }
 }
 
-/// The routes and receivers that Alertmanager has in force; otherwise why the link cannot be looked at.
+/// The routes and receivers that Alertmanager has in force; otherwise why `link` cannot be judged.
 pub async fn tree(stack: &Stack, link: Link) -> Result<Tree, Checked> {
-    let Some((name, deployed)) = stack.of("alertmanager") else {
-        return Err(Checked::not_checked(link, "this stack has no Alertmanager", None));
-    };
-    let broken = |refusal: ApiError| {
-        let because = (!deployed.is_running()).then(|| containers::id(name));
-        let fix = if because.is_some() { "watchpost up".to_owned() } else { format!("watchpost logs {name}") };
-        let id = format!("alertmanager:{}", link.name());
-        let finding = Finding::broken(id, name, "cannot be asked").why(refusal.message).because(because).fix(fix);
-        Checked::new(link, &[], vec![finding])
-    };
-    let Some(alertmanager) = stack.alertmanager().await else { return Err(broken(ApiError::new("it does not run"))) };
-    let config = alertmanager.config().await.map_err(broken)?;
-    // What cannot be read here may well be read by Alertmanager.
-    Tree::of(&config).map_err(|why| Checked::not_checked(link, format!("its routes cannot be read here: {why}"), None))
+    let alertmanager = stack.state_of("alertmanager");
+    routes_in_force(link, alertmanager.as_ref(), &config_in_force(stack).await)
 }
 
 /// Sends and follows. Receivers go side by side; none takes longer than its group's wait and `patience` after that.
-pub async fn deliver(stack: &Stack, tree: &Tree, to: &To, patience: Duration, sink: Sink<'_>) -> Checked {
-    if tree.people().next().is_none() {
+pub async fn deliver(
+    stack: &Stack,
+    tree: &Tree,
+    recipients: &Recipients,
+    patience: Duration,
+    sink: Sink<'_>,
+) -> Checked {
+    if tree.notifying().next().is_none() {
         let how = Fix::spec("alerting", "add receivers and routes").then(Fix::up());
         return Checked::not_checked(Link::Delivery, "no receiver is configured", Some(how));
     }
-    let (letters, mut findings) = test_alert::letters(tree, to);
-    let mut tracks = tracks(tree, &letters);
-    if !tracks.is_empty() {
-        match follow(stack, &letters, &mut tracks, patience, sink).await {
-            Ok(()) => findings.extend(verdict::findings(stack, &tracks, patience).await),
-            Err(refusal) => {
-                let name = stack.of("alertmanager").map_or("alertmanager", |(name, _)| name);
-                let finding = Finding::broken("delivery:alertmanager", name, "does not take the test alert");
-                findings.push(finding.why(refusal.message).fix(format!("watchpost logs {name}")));
-            }
+    let (alerts, mut findings) = test_alert::plan(tree, recipients);
+    let deliveries = deliveries(tree, &alerts, patience);
+    if !deliveries.is_empty() {
+        match follow(stack, &alerts, deliveries, sink).await {
+            Ok(snapshot) => findings.extend(judge::judge(&snapshot)),
+            Err(error) => findings.push(judge::not_accepted(stack.state_of("alertmanager").as_ref(), &error)),
         }
     }
     let receivers = findings.iter().filter(|finding| finding.id.starts_with("receiver:")).count();
     Checked::new(Link::Delivery, &[("receiver", receivers)], findings)
 }
 
-/// One track for each receiver and kind of integration that a letter reaches.
-fn tracks(tree: &Tree, letters: &[TestAlert]) -> Vec<DeliveryTracker> {
-    let mut tracks: Vec<DeliveryTracker> = Vec::new();
-    for letter in letters {
-        for hit in tree.hits(&letter.labels) {
+/// One for each receiver and kind of integration that an alert reaches.
+fn deliveries(tree: &Tree, alerts: &[TestAlert], patience: Duration) -> Vec<Delivery> {
+    let mut deliveries: Vec<Delivery> = Vec::new();
+    for alert in alerts {
+        for hit in tree.hits(&alert.labels) {
             let Some(receiver) = tree.receiver(&hit.route.receiver) else { continue };
-            for (kind, number, send_resolved) in kinds(receiver) {
-                if tracks.iter().any(|track| track.receiver == receiver.name && track.kind == kind) {
-                    continue;
+            for delivery in by_kind(receiver, &alert.id, patience) {
+                let known = |other: &Delivery| (&other.receiver, &other.kind) == (&delivery.receiver, &delivery.kind);
+                if !deliveries.iter().any(known) {
+                    deliveries.push(delivery.on_route(hit.route, &alert.separate()));
                 }
-                let mut track =
-                    DeliveryTracker::new(&receiver.name, kind, number, hit.route, &letter.id, &letter.separate());
-                track.send_resolved = send_resolved;
-                tracks.push(track);
             }
         }
     }
-    tracks
+    deliveries
 }
 
-/// Each kind once: how many there are, and whether all of them are told of an alert's end.
-fn kinds(receiver: &Receiver) -> Vec<(&str, usize, bool)> {
-    let mut kinds: Vec<(&str, usize, bool)> = Vec::new();
+/// Each kind of integration once. It sends a resolved message when all integrations of the kind do.
+fn by_kind(receiver: &Receiver, id: &str, patience: Duration) -> Vec<Delivery> {
+    let mut deliveries: Vec<Delivery> = Vec::new();
     for integration in &receiver.integrations {
-        match kinds.iter_mut().find(|(kind, _, _)| *kind == integration.kind) {
-            Some((_, number, told)) => (*number, *told) = (*number + 1, *told && integration.send_resolved),
-            None => kinds.push((&integration.kind, 1, integration.send_resolved)),
+        if let Some(delivery) = deliveries.iter_mut().find(|delivery| delivery.kind == integration.kind) {
+            delivery.number += 1;
+            delivery.send_resolved &= integration.send_resolved;
+            continue;
         }
+        deliveries.push(Delivery {
+            receiver: receiver.name.clone(),
+            kind: integration.kind.clone(),
+            number: 1,
+            send_resolved: integration.send_resolved,
+            id: id.to_owned(),
+            alone: false,
+            wait: 0.0,
+            interval: 0.0,
+            muted: Vec::new(),
+            patience,
+        });
     }
-    kinds
+    deliveries
 }
 
-/// Errors: Alertmanager does not take the alerts, or does not answer any more.
+/// Errors: Alertmanager rejects the alerts, or stops answering.
 async fn follow(
     stack: &Stack,
-    letters: &[TestAlert],
-    tracks: &mut [DeliveryTracker],
-    patience: Duration,
+    alerts: &[TestAlert],
+    deliveries: Vec<Delivery>,
     sink: Sink<'_>,
-) -> Result<(), ApiError> {
-    let gone = || ApiError::new("it does not run");
-    let alertmanager = stack.alertmanager().await.ok_or_else(gone)?;
-    let container = stack.of("alertmanager").map(|(_, deployed)| deployed.container.id.clone()).ok_or_else(gone)?;
-    let ahead = clock_ahead(stack).await;
+) -> Result<DeliverySnapshot, ApiError> {
+    let stopped = || ApiError::new("it does not run");
+    let (service, deployed) = stack.first_of("alertmanager").ok_or_else(stopped)?;
+    let client = stack.alertmanager().await.ok_or_else(stopped)?;
     // Listened to before anything is sent, so that no line is missed.
-    let mut log = docker::follow(&stack.client, &container);
-    let metrics = alertmanager.metrics().await?;
-    tracks.iter_mut().for_each(|track| track.begin(&metrics));
-    let wait = tracks.iter().map(|track| track.wait).fold(0.0, f64::max);
-    let now = time::now() + ahead;
-    alertmanager.post(&posted(letters, now, now + wait + patience.as_secs_f64() + SPARE)).await?;
-    for track in tracks.iter() {
-        let grouped =
-            if track.wait > 0.0 { format!(", waits {} s for more of its group", track.wait) } else { String::new() };
-        sink(step(track, format!("accepted{grouped}")));
-    }
-    look(&alertmanager, tracks).await;
-    // What is silenced is not sent: nothing more is waited for.
-    for track in tracks.iter_mut().filter(|track| track.held.as_ref().is_some_and(|held| !held.silenced_by.is_empty()))
-    {
-        track.outcome = Some(Outcome::NotSent);
-    }
-    while !tracks.iter().all(|track| track.outcome.is_some()) {
-        turn(stack, &alertmanager, &container, &mut log, tracks, patience, sink).await?;
-    }
-    if tracks.iter().any(|track| track.outcome == Some(Outcome::NotSent)) {
-        look(&alertmanager, tracks).await;
-    }
-    let metrics = alertmanager.metrics().await?;
-    alertmanager.post(&posted(letters, now, time::now() + ahead)).await?;
-    for track in tracks.iter_mut() {
-        if let Some(text) = track.end(&metrics) {
-            sink(step(track, text));
-        }
-    }
-    while !tracks.iter().all(DeliveryTracker::is_done) {
-        turn(stack, &alertmanager, &container, &mut log, tracks, patience, sink).await?;
-    }
-    Ok(())
+    let log = docker::follow(&stack.client, &deployed.container.id);
+    let (ahead, config, secrets) = tokio::join!(clock_ahead(stack), deployed_config(stack), stack.secrets(service));
+    let metrics = client.metrics().await?;
+    let began = Instant::now();
+    let trackers = deliveries.into_iter().map(|delivery| DeliveryTracker::new(delivery, &metrics, Duration::ZERO));
+    let mut run = Run {
+        stack,
+        client,
+        container: &deployed.container.id,
+        routes: config.as_ref().and_then(|config| Tree::parse(config).ok()),
+        secrets,
+        log,
+        trackers: trackers.collect(),
+        began,
+        sink,
+    };
+    run.send(alerts, ahead).await?;
+    let trackers = run.trackers;
+    let alertmanager = stack.state_of("alertmanager").ok_or_else(stopped)?;
+    Ok(DeliverySnapshot { alertmanager, deployed: config, trackers })
 }
 
-/// Listens to the log until it is time to read the counters again, and reads them.
-async fn turn(
-    stack: &Stack,
-    alertmanager: &Alertmanager<'_>,
-    container: &str,
-    log: &mut (impl futures_util::Stream<Item = String> + Unpin),
-    tracks: &mut [DeliveryTracker],
-    patience: Duration,
-    sink: Sink<'_>,
-) -> Result<(), ApiError> {
-    let until = Instant::now() + PAUSE;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let line = match tokio::time::timeout(left, log.next()).await {
-            Ok(Some(line)) => line,
-            // A log that has ended yields at once; the counters go on to tell.
-            Ok(None) => break tokio::time::sleep(left).await,
-            Err(_) => break,
-        };
-        let Some(attempt) = attempt::read(&line) else { continue };
-        for track in tracks.iter_mut() {
-            if let Some(text) = track.heard(&attempt) {
-                sink(step(track, text));
+/// Deliveries under way, and where they are watched.
+struct Run<'a, L> {
+    stack: &'a Stack,
+    client: Alertmanager<'a>,
+    container: &'a str,
+    /// As deployed; the receivers' addresses are in them.
+    routes: Option<Tree>,
+    secrets: Vec<String>,
+    log: L,
+    trackers: Vec<DeliveryTracker>,
+    began: Instant,
+    sink: Sink<'a>,
+}
+
+impl<L: Stream<Item = String> + Unpin> Run<'_, L> {
+    /// Posts the alerts, follows them until all are settled, resolves them, and follows that.
+    async fn send(&mut self, alerts: &[TestAlert], ahead: f64) -> Result<(), ApiError> {
+        let longest =
+            self.trackers.iter().map(|tracker| tracker.delivery.wait + tracker.delivery.patience.as_secs_f64());
+        let start = time::now() + ahead;
+        let end = start + longest.fold(0.0, f64::max) + SPARE;
+        self.client.post(&posted(alerts, start, end)).await?;
+        for tracker in &self.trackers {
+            self.report(tracker, &accepted(&tracker.delivery));
+        }
+        self.look_at_held().await;
+        while !self.trackers.iter().all(DeliveryTracker::is_settled) {
+            self.turn().await?;
+        }
+        if self.trackers.iter().any(|tracker| matches!(tracker.state, State::NotSent { .. })) {
+            self.look_at_held().await;
+        }
+        let metrics = self.client.metrics().await?;
+        self.client.post(&posted(alerts, start, time::now() + ahead)).await?;
+        self.observe(Observation::Resolved(&metrics));
+        while !self.trackers.iter().all(DeliveryTracker::is_done) {
+            self.turn().await?;
+        }
+        Ok(())
+    }
+
+    /// Listens to the log until it is time to read the counters again, and reads them.
+    async fn turn(&mut self) -> Result<(), ApiError> {
+        let until = Instant::now() + PAUSE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, self.log.next()).await {
+                Ok(Some(line)) => self.hear(&line),
+                // A log that has ended yields at once; the counters still show something.
+                Ok(None) => break tokio::time::sleep(left).await,
+                Err(_) => break,
             }
         }
+        let metrics = self.client.metrics().await?;
+        self.observe(Observation::Counted(&metrics));
+        self.look_at_connections().await;
+        Ok(())
     }
-    let metrics = alertmanager.metrics().await?;
-    for track in tracks.iter_mut() {
-        if let Some(text) = track.step(&metrics, patience) {
-            sink(step(track, text));
+
+    fn hear(&mut self, line: &str) {
+        let Some(mut attempt) = attempt::parse(line) else { return };
+        attempt.error = redact::redact(&attempt.error, &self.secrets);
+        self.observe(Observation::AttemptFailed(&attempt));
+    }
+
+    /// Moves every tracker on, and reports what is new.
+    fn observe(&mut self, observation: Observation<'_>) {
+        let now = self.began.elapsed();
+        let mut trackers = std::mem::take(&mut self.trackers);
+        for tracker in &mut trackers {
+            if let Some(news) = tracker.advance(observation, now) {
+                self.report(tracker, news);
+            }
+        }
+        self.trackers = trackers;
+    }
+
+    fn report(&self, tracker: &DeliveryTracker, step: &str) {
+        (self.sink)(Event::DeliveryStep { receiver: tracker.delivery.receiver.clone(), step: step.to_owned() });
+    }
+
+    /// What Alertmanager says of each alert, while it has the alert.
+    async fn look_at_held(&mut self) {
+        let Ok(held) = self.client.alerts("watchpost_test!=\"\"").await else { return };
+        let now = self.began.elapsed();
+        for tracker in &mut self.trackers {
+            let is_own = |alert: &&Held| alert.labels.get(test_alert::MARK) == Some(&tracker.delivery.id);
+            let status = held.iter().find(is_own).map(|alert| &alert.status);
+            tracker.advance(Observation::Held(status), now);
         }
     }
-    if tracks.iter().any(|track| track.is_slow(patience)) {
-        let outgoing = docker::outgoing(&stack.client, container).await.unwrap_or_default();
-        let deployed = rendered_tree(stack).await;
-        for track in tracks.iter_mut().filter(|track| track.is_slow(patience)) {
-            track.connected = verdict::connected(track, deployed.as_ref(), &outgoing);
-            track.looked = true;
+
+    async fn look_at_connections(&mut self) {
+        let now = self.began.elapsed();
+        if !self.trackers.iter().any(|tracker| tracker.wants_connection(now)) {
+            return;
+        }
+        let outgoing = docker::outgoing(&self.stack.client, self.container).await.unwrap_or_default();
+        for tracker in self.trackers.iter_mut().filter(|tracker| tracker.wants_connection(now)) {
+            let connection = judge::connection(&tracker.delivery, self.routes.as_ref(), &outgoing);
+            tracker.advance(Observation::Connection(connection), now);
         }
     }
-    Ok(())
 }
 
-fn step(track: &DeliveryTracker, step: String) -> Event {
-    Event::DeliveryStep { receiver: track.receiver.clone(), step }
+fn accepted(delivery: &Delivery) -> String {
+    match delivery.wait {
+        0.0 => "accepted".into(),
+        wait => format!("accepted, waits {wait} s for more of its group"),
+    }
 }
 
-fn posted(letters: &[TestAlert], starts: f64, ends: f64) -> Vec<Posted> {
-    let times = (time::text(starts), time::text(ends));
-    let alert = |letter: &TestAlert| Posted {
-        labels: letter.labels.clone(),
+fn posted(alerts: &[TestAlert], starts: f64, ends: f64) -> Vec<Posted> {
+    let post = |alert: &TestAlert| Posted {
+        labels: alert.labels.clone(),
         annotations: test_alert::annotations(),
-        starts_at: times.0.clone(),
-        ends_at: times.1.clone(),
+        starts_at: time::text(starts),
+        ends_at: time::text(ends),
     };
-    letters.iter().map(alert).collect()
+    alerts.iter().map(post).collect()
 }
 
-/// How far the Docker host's clock is before ours, in seconds.
-pub(super) async fn clock_ahead(stack: &Stack) -> f64 {
-    let Some((host, here)) = docker::clock(&stack.client).await else { return 0.0 };
-    let here = here.duration_since(std::time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-    time::parse(&host).map_or(0.0, |host| host - here)
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-/// What Alertmanager says of each alert, while it has it.
-async fn look(alertmanager: &Alertmanager<'_>, tracks: &mut [DeliveryTracker]) {
-    let Ok(held) = alertmanager.alerts("watchpost_test!=\"\"").await else { return };
-    for track in tracks {
-        let own = held.iter().find(|alert| alert.labels.get("watchpost_test") == Some(&track.id));
-        track.held = own.map(|alert| alert.status.clone());
+    use super::*;
+
+    #[test]
+    fn each_kind_of_integration_of_a_receiver_is_followed_once() {
+        let receiver = json!({"name": "team", "slack_configs": [{"send_resolved": true}],
+            "webhook_configs": [{"send_resolved": true}, {"send_resolved": false}]});
+        let config = json!({"receivers": [receiver],
+            "route": {"receiver": "team", "group_by": ["watchpost_test"], "group_wait": "1s", "group_interval": "3s",
+                "routes": [{"receiver": "team", "match": {"severity": "warning"}, "continue": true}]}});
+        let tree = Tree::parse(&config).expect("a tree");
+        let (alerts, _) = test_alert::plan(&tree, &Recipients::All);
+        let deliveries = deliveries(&tree, &alerts, PATIENCE);
+        let seen: Vec<_> = deliveries.iter().map(|d| (d.kind.as_str(), d.number, d.send_resolved, d.wait)).collect();
+        assert_eq!(seen, [("slack", 1, true, 1.0), ("webhook", 2, false, 1.0)]);
+        assert!(deliveries.iter().all(|delivery| delivery.alone && delivery.id == alerts[0].id));
+    }
+
+    #[test]
+    fn all_test_alerts_are_posted_with_one_time() {
+        let tree =
+            Tree::parse(&json!({"route": {"receiver": "a"}, "receivers": [{"name": "a", "webhook_configs": [{}]}]}));
+        let (alerts, _) = test_alert::plan(&tree.expect("a tree"), &Recipients::All);
+        let posted = posted(&alerts, 60.0, 120.0);
+        assert_eq!(
+            (posted[0].starts_at.as_str(), posted[0].ends_at.as_str()),
+            ("1970-01-01T00:01:00Z", "1970-01-01T00:02:00Z")
+        );
+        assert!(posted[0].annotations["summary"].starts_with("[TEST]"));
     }
 }

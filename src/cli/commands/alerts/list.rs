@@ -19,10 +19,10 @@ use crate::ui::table::{Cell, Table};
 use crate::units::format_age;
 use crate::units::parse_duration;
 
-/// When alerts last fired is looked for no further back, in seconds.
+/// How far back the last firing is searched for, in seconds.
 const WINDOW: f64 = 30.0 * 86_400.0;
 
-/// List the alerts: state, last evaluation, what they watch, when they last fired
+/// List alerts: state, last evaluation, metrics, when they last fired
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost alerts list
@@ -32,10 +32,10 @@ const WINDOW: f64 = 30.0 * 86_400.0;
 With -o json: {\"stack\", \"alerts\": [{name, group, state, severity, firing, pending, health, error, expr, for, watches,
 evaluated_at, last_fired_at}]}")]
 pub struct Args {
-    /// Only those whose name contains this, in capitals or not
+    /// Show alerts whose name contains this, in upper or lower case
     #[arg(value_name = "NAME")]
     part: Option<String>,
-    /// Only those in this state
+    /// Show alerts in this state
     #[arg(long)]
     state: Option<State>,
 }
@@ -79,7 +79,7 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
     let groups = groups.map_err(|refusal| refused("prometheus", &refusal))?;
     // Without that history the list is still one.
     let fired = fired.unwrap_or_else(|refusal| {
-        context.ui.warn(&format!("when alerts last fired is not known: {refusal}"));
+        context.ui.warn(&format!("Prometheus does not say when alerts last fired: {refusal}"));
         BTreeMap::new()
     });
     let mut rows: Vec<Row> = groups.iter().flat_map(|group| rows(group, &fired)).collect();
@@ -91,7 +91,7 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
-        context.ui.say("No alert is like that; `watchpost alerts list` shows all.");
+        context.ui.say("No matching alerts; `watchpost alerts list` shows all.");
         return Ok(Exit::Done);
     }
     context.ui.data(&table(&rows, window).render(context.ui.width))?;

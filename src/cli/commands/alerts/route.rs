@@ -1,7 +1,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cli::commands::alerts::{label, shown, tree};
+use crate::cli::commands::alerts::{joined, label, tree};
 use crate::cli::shared::context::Context;
 use crate::deployed::Stack;
 use crate::error::Exit;
@@ -9,9 +9,9 @@ use crate::routing::{Hit, Labels, Tree};
 use crate::ui::style::{DIM, GOOD};
 use crate::ui::table::{Cell, Table};
 
-/// Show which receivers an alert with given labels reaches, and by which path
+/// Show who gets an alert with these labels, and by which path
 ///
-/// The path is that of the configuration that Alertmanager has in force, from the root to the route that takes the alert.
+/// The path leads from the root to the route that matches, in the configuration that Alertmanager has in force.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost alerts route --labels severity=critical
@@ -20,13 +20,13 @@ use crate::ui::table::{Cell, Table};
 With -o json: {\"labels\", \"reaches\": [{receiver, kinds, tells, path, group_by, group_wait, group_interval, repeat_interval,
 muted_in, active_in}]}, times in seconds")]
 pub struct Args {
-    /// The alert's labels, separated by commas
+    /// Route an alert with these labels, separated by commas
     #[arg(long, value_name = "LABEL=VALUE,…", value_delimiter = ',', required = true, value_parser = label)]
     labels: Vec<(String, String)>,
 }
 
 pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> {
-    let tree = tree(stack).await?;
+    let tree = tree(context, stack).await?;
     let labels: Labels = args.labels.iter().cloned().collect();
     let hits = tree.hits(&labels);
     if context.ui.json {
@@ -37,12 +37,13 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
     let mut table = Table::new(["RECEIVER", "KIND", "BY", "MESSAGES"]);
     for hit in &hits {
         let kinds = kinds(&tree, hit);
-        let (style, kind) = if kinds.is_empty() { (DIM, "tells nobody".to_owned()) } else { (GOOD, kinds.join(", ")) };
+        let (style, kind) =
+            if kinds.is_empty() { (DIM, "notifies nobody".to_owned()) } else { (GOOD, kinds.join(", ")) };
         let path = hit.steps().join(" → ");
         table.row([hit.route.receiver.as_str().into(), Cell::styled(style, kind), path.into(), times(hit).into()]);
     }
-    if tree.told(&labels).is_empty() {
-        context.ui.say(&format!("An alert with {} reaches nobody.", shown(&labels)));
+    if tree.notified(&labels).is_empty() {
+        context.ui.say(&format!("An alert with {} reaches nobody.", joined(&labels)));
     }
     context.ui.data(&table.render(context.ui.width))?;
     Ok(Exit::Done)

@@ -21,10 +21,10 @@ use crate::units::format_span;
 /// More rows than this are only shown as JSON.
 const ROWS: usize = 40;
 
-/// Say how often an alert would have fired, from the data that Prometheus has
+/// Show how often an alert would have fired, from the data that Prometheus has
 ///
-/// Its expression is evaluated over the past as often as its rule is, `for` counts for each set of labels on its own, and
-/// nothing is sent. With `--expr` it need not be deployed.
+/// Evaluates the expression over the past as often as its rule does. `for` counts for each set of labels on its own.
+/// Nothing is sent. With `--expr` the alert need not be deployed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost alerts simulate HostMemoryHighUtilization --since 7d
@@ -34,26 +34,26 @@ const ROWS: usize = 40;
 With -o json: {\"alert\", \"expr\", \"for\", \"step\", \"since\", \"data_since\", \"times\", \"seconds\", \"near\", \"firings\":
 [{labels, active_at, fired_at, resolved_at, seconds}]}, times spent in seconds")]
 pub struct Args {
-    /// The alert's name
+    /// Simulate this deployed alert
     #[arg(required_unless_present = "expr")]
     alert: Option<String>,
-    /// How far back
+    /// Look back this far
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = duration)]
     since: Duration,
-    /// An expression, instead of the alert's
+    /// Evaluate this expression instead of the alert's
     #[arg(long, value_name = "PROMQL")]
     expr: Option<String>,
-    /// How long it must hold, instead of the alert's `for`
+    /// Require the expression to hold this long, instead of the alert's `for`
     #[arg(long = "for", value_name = "DURATION", value_parser = hold)]
     wait: Option<Duration>,
 }
 
-/// A duration that may be nought.
+/// A duration that may be zero.
 fn hold(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration(text) }
 }
 
-/// One time it would have fired.
+/// One time the alert would have fired.
 #[derive(Debug, Serialize)]
 struct Row {
     labels: BTreeMap<String, String>,
@@ -84,7 +84,7 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
 
 fn wrong(expr: &str, refusal: &ApiError) -> Error {
     match refusal.status {
-        Some(400 | 422) => Error::usage(format!("Prometheus does not take the expression `{expr}`")).cause(refusal),
+        Some(400 | 422) => Error::usage(format!("Prometheus rejects the expression `{expr}`")).cause(refusal),
         _ => refused("prometheus", refusal),
     }
 }
@@ -100,7 +100,7 @@ fn subject(args: &Args, groups: &[Group]) -> Result<Subject> {
             let known: Vec<&str> = all.iter().map(|(_, rule)| rule.name.as_str()).collect();
             let error = unknown("alert", name, &known);
             let error = if error.hint.as_ref().is_some_and(|hint| hint.starts_with("known")) {
-                error.hint("`watchpost alerts list` shows them; `--expr` takes one that is not deployed")
+                error.hint("`watchpost alerts list` shows them; `--expr` simulates an expression that is not deployed")
             } else {
                 error
             };
@@ -177,12 +177,12 @@ fn text(
     };
     let mut text = format!("{} {times}\n", paint(STRONG, name));
     text += &format!("  {}\n", paint(DIM, &subject.expr));
-    text += &format!("  for {}, looked at every {}\n", format_span(subject.wait), format_span(simulation.step));
+    text += &format!("  for {}, evaluated every {}\n", format_span(subject.wait), format_span(simulation.step));
     if let Some(from) = from {
-        text += &format!("  Prometheus has data of the last {} only\n", format_span(end - from));
+        text += &format!("  Prometheus only has data of the last {}\n", format_span(end - from));
     }
     if simulation.near > 0 {
-        text += &format!("  {} it held for less than that\n", count(simulation.near, "time"));
+        text += &format!("  {} the expression held for less than that\n", count(simulation.near, "time"));
     }
     if simulation.firings.is_empty() {
         return text;
@@ -196,7 +196,7 @@ fn text(
     }
     text += &format!("\n{}", table.render(width));
     if simulation.firings.len() > ROWS {
-        text += &format!("… and {} before, all with -o json\n", simulation.firings.len() - ROWS);
+        text += &format!("… and {} before; -o json shows all\n", simulation.firings.len() - ROWS);
     }
     text
 }

@@ -10,38 +10,39 @@ use crate::error::Exit;
 use crate::routing::Tree;
 use crate::ui::progress::Progress;
 use crate::ui::style::{BAD, DIM, GOOD, paint};
-use crate::verify::links::delivery::{self, To};
+use crate::verify::links::delivery::{self, Recipients};
 use crate::verify::report::{Checked, Finding, Verdict};
 
 /// Send a test alert through the real route to the real receiver, and follow it
 ///
-/// The alert is marked as a test in its summary, ends by itself, and is told to be over as soon as it has arrived. What
-/// Alertmanager waits to group alerts is waited for; so is the receiver's answer. Whoever the receiver reaches gets a
-/// message.
+/// The alert's summary marks it as a test. The alert is resolved as soon as it arrives. The command waits for the route's
+/// group_wait and for the receiver's answer. Everybody behind the receiver gets a message.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost alerts test                               every receiver
-  watchpost alerts test oncall                        one
-  watchpost alerts test --labels severity=critical    whomever such an alert reaches
+  watchpost alerts test oncall                        one receiver
+  watchpost alerts test --labels severity=critical    those who get such an alert
 
-With -o json: {\"stack\", \"verdict\", \"receivers\": [{id, subject, verdict, what, why, fix}]}
+With -o json: {\"stack\", \"verdict\", \"receivers\": [{id, subject, verdict, what, why,
+fix: {text, steps, or}}]}. A step is {kind, arguments, text} for a watchpost or docker command, {kind, file, at, what}
+for an edit, or {kind, what} for words.
 Exit status 6: a message did not arrive.")]
 pub struct Args {
-    /// Receivers; without any, all of them
+    /// Test these receivers; without any, test all
     #[arg(value_name = "RECEIVER")]
     receivers: Vec<String>,
-    /// Labels of the alert, separated by commas, instead of receivers
+    /// Test whoever gets an alert with these labels, separated by commas
     #[arg(long, value_name = "LABEL=VALUE,…", value_delimiter = ',', conflicts_with = "receivers", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// How long a receiver may take to answer
+    /// Wait this long for a receiver to answer
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     wait: Duration,
 }
 
 pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> {
-    let tree = tree(stack).await?;
-    let to = to(args, &tree)?;
-    let names: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
+    let tree = tree(context, stack).await?;
+    let recipients = recipients(args, &tree)?;
+    let names: Vec<&str> = tree.notifying_names();
     let progress = Progress::new(&context.ui, names.iter().copied());
     let narrate = |event| {
         // The document is the whole of the output in JSON.
@@ -49,23 +50,27 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
             progress.event(event);
         }
     };
-    let checked = delivery::deliver(stack, &tree, &to, args.wait, &narrate).await;
+    let mut checked = delivery::deliver(stack, &tree, &recipients, args.wait, &narrate).await;
     progress.finish();
+    let addressing = context.addressing_on(stack.docker_host());
+    for fix in checked.findings.iter_mut().filter_map(|finding| finding.fix.as_mut()) {
+        fix.address(&addressing);
+    }
     show(context, stack, &checked)?;
     let arrived = checked.verdict == Verdict::Ok && checked.findings.iter().all(|f| f.verdict == Verdict::Ok);
     Ok(if arrived { Exit::Done } else { Exit::ProofFailed })
 }
 
-/// Errors: a receiver that is not there, or that tells nobody.
-fn to(args: &Args, tree: &Tree) -> Result<To> {
+/// Errors: a receiver that does not exist, or that notifies nobody.
+fn recipients(args: &Args, tree: &Tree) -> Result<Recipients> {
     if !args.labels.is_empty() {
-        return Ok(To::Labels(args.labels.iter().cloned().collect()));
+        return Ok(Recipients::Labels(args.labels.iter().cloned().collect()));
     }
-    let known: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
+    let known: Vec<&str> = tree.notifying_names();
     match args.receivers.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(unknown("receiver", name, &known).into()),
-        None if args.receivers.is_empty() => Ok(To::Everybody),
-        None => Ok(To::Receivers(args.receivers.clone())),
+        None if args.receivers.is_empty() => Ok(Recipients::All),
+        None => Ok(Recipients::Receivers(args.receivers.clone())),
     }
 }
 

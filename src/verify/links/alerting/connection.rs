@@ -1,99 +1,164 @@
-//! Is Prometheus connected to every Alertmanager that it was told of?
+//! Is Prometheus connected to every Alertmanager in its configuration?
 
-use futures_util::future::join_all;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use crate::deployed::stack::{Deployed, Stack};
-use crate::docker::{TransportError, reach};
+use crate::deployed::stack::ServiceState;
+use crate::fix::{Fix, Step};
 use crate::verify::links::containers;
 use crate::verify::report::Finding;
-use crate::yaml;
 
-pub async fn findings(stack: &Stack) -> Vec<Finding> {
-    let Some((name, prometheus)) = stack.of("prometheus") else { return Vec::new() };
-    let wanted = wanted(stack, name).await;
-    if wanted.is_empty() {
-        let finding = Finding::broken("alertmanager:none", name, "sends its alerts to no Alertmanager");
-        return vec![finding.why("its prometheus.yml names none").fix("watchpost up")];
+/// The way from Prometheus to one Alertmanager.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Connection {
+    /// `alertmanager:9093`
+    pub target: String,
+    /// Does Prometheus send to it, by its own account?
+    pub active: bool,
+    /// To the question whether it is ready, asked from Prometheus's container.
+    pub answer: Answer,
+    /// The stack's own service of that name.
+    pub peer: Option<Peer>,
+}
+
+impl Connection {
+    /// Nothing is known to be wrong with it.
+    pub fn holds(&self) -> bool {
+        self.active && matches!(self.answer, Answer::Ready | Answer::CannotAsk)
     }
-    let active = match stack.prometheus().await {
-        Some(asked) => asked.alertmanagers().await,
-        None => return Vec::new(),
-    };
-    let active: Vec<String> = active.unwrap_or_default().iter().map(|url| authority(url).to_owned()).collect();
-    join_all(wanted.iter().map(|target| one(stack, prometheus, target, &active))).await
 }
 
-/// `host:port` of each Alertmanager in the configuration that was deployed.
-async fn wanted(stack: &Stack, prometheus: &str) -> Vec<String> {
-    let text = stack.files(prometheus).await.get("prometheus.yml").and_then(|file| std::str::from_utf8(file).ok());
-    let config = text.and_then(|text| yaml::parse("prometheus.yml", text).ok()).map(|node| node.to_json());
-    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let all = config.as_ref().and_then(|config| config.get("alerting")).map(|alerting| list(alerting, "alertmanagers"));
-    let fixed = all.unwrap_or_default().into_iter().flat_map(|one| list(&one, "static_configs"));
-    let targets = fixed.flat_map(|one| list(&one, "targets"));
-    targets.filter_map(|target| target.as_str().map(str::to_owned)).collect()
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Answer {
+    Ready,
+    Status(u16),
+    /// There is none, and why.
+    None(String),
+    /// Prometheus's container has nothing to ask with.
+    CannotAsk,
 }
 
-/// `http://alertmanager:9093/api/v2/alerts` to `alertmanager:9093`.
-fn authority(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default()
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peer {
+    pub service: String,
+    pub container: String,
+    pub running: bool,
+    /// The network of Prometheus's container, when the two share none.
+    pub missing_network: Option<String>,
 }
 
-async fn one(stack: &Stack, prometheus: &Deployed, target: &str, active: &[String]) -> Finding {
+pub fn judge(prometheus: &ServiceState, connections: &[Connection]) -> Vec<Finding> {
+    if connections.is_empty() {
+        let what = "sends its alerts to no Alertmanager";
+        let finding = Finding::broken("alertmanager:none", prometheus.service.as_str(), what);
+        return vec![finding.why("its prometheus.yml names none").fix(Fix::up())];
+    }
+    connections.iter().map(|connection| judge_one(prometheus, connection)).collect()
+}
+
+fn judge_one(prometheus: &ServiceState, connection: &Connection) -> Finding {
+    let target = connection.target.as_str();
     let id = format!("alertmanager:{target}");
-    if !active.iter().any(|url| url == target) {
-        return Finding::broken(id, target, "is not among those that Prometheus sends to")
-            .why("it is in prometheus.yml, and not in the configuration that Prometheus has in force")
-            .fix(format!("{} restart {}", stack.docker(), prometheus.container.name));
+    let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
+    if !connection.active {
+        return Finding::broken(id, target, "is not among the Alertmanagers that Prometheus sends to")
+            .why("prometheus.yml names it, but the configuration in force does not")
+            .fix(Fix::docker(["restart", &prometheus.container]));
     }
-    let (host, port) = target.rsplit_once(':').unwrap_or((target, "9093"));
-    let asked =
-        reach::get_from(&stack.client, &prometheus.container.id, host, port.parse().unwrap_or(9093), "/-/ready");
-    match asked.await {
-        Ok(answer) if answer.is_success() => Finding::ok(id, target),
-        Ok(answer) => {
-            let finding = Finding::broken(id, target, format!("answers {} to Prometheus", answer.status));
-            finding.fix(format!("watchpost logs {host}"))
+    match &connection.answer {
+        Answer::Ready => Finding::ok(id, target),
+        Answer::Status(status) => {
+            Finding::broken(id, target, format!("answers {status} to Prometheus")).fix(Fix::watchpost(["logs", host]))
         }
-        Err(TransportError::Unreachable) => {
-            Finding::not_checked(id, target, "Prometheus's container has nothing to ask with")
+        Answer::CannotAsk => Finding::not_checked(id, target, "Prometheus's container has nothing to ask with"),
+        Answer::None(why) => {
+            let finding = Finding::broken(id, target, format!("is unreachable for Prometheus: {why}"));
+            unreachable(finding, target, connection.peer.as_ref())
         }
-        Err(TransportError::NoAnswer(why)) => unreached(stack, prometheus, id, target, host, &why),
     }
 }
 
-fn unreached(stack: &Stack, prometheus: &Deployed, id: String, target: &str, host: &str, why: &str) -> Finding {
-    let finding = Finding::broken(id, target, format!("cannot be reached by Prometheus: {why}"));
-    let Some(other) = stack.services.get(host) else {
-        return finding
-            .fix(format!("start what listens at {target}, or correct it in watchpost.yaml, then: watchpost up"));
+fn unreachable(finding: Finding, target: &str, peer: Option<&Peer>) -> Finding {
+    let Some(peer) = peer else {
+        let correct = Step::Edit { file: None, at: None, what: format!("correct `{target}`") };
+        let correct = Fix { steps: vec![correct], or: None };
+        return finding.fix(Fix::words(format!("start what listens at {target}")).or(correct.then(Fix::up())));
     };
-    if !other.is_running() {
-        return finding.because(Some(containers::id(host))).fix("watchpost up");
+    if !peer.running {
+        return finding.because(Some(containers::id(&peer.service))).fix(Fix::up());
     }
-    let (here, there) = (&prometheus.container.addresses, &other.container.addresses);
-    let common = here.keys().any(|network| there.contains_key(network));
-    match here.keys().next() {
-        Some(network) if !common => finding
-            .why(format!("the container {} is not in the network {network}", other.container.name))
-            .fix(format!("{} network connect --alias {host} {network} {}", stack.docker(), other.container.name)),
-        _ => finding.fix(format!(
-            "{} restart {}; if that changes nothing: watchpost logs {host}",
-            stack.docker(),
-            other.container.name
-        )),
+    let (service, container) = (&peer.service, &peer.container);
+    match &peer.missing_network {
+        Some(network) => finding
+            .why(format!("the container {container} is not in the network {network}"))
+            .fix(Fix::docker(["network", "connect", "--alias", service, network, container])),
+        None => {
+            finding.fix(Fix::docker(["restart", container]).or(Fix::watchpost(["logs", service]).note("shows why")))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::report::Verdict;
+
+    fn found(connection: &Connection) -> Finding {
+        let prometheus =
+            ServiceState { service: "prometheus".into(), container: "shop-prometheus-1".into(), running: true };
+        judge(&prometheus, std::slice::from_ref(connection)).remove(0)
+    }
+
+    fn connection(answer: Answer, peer: Option<Peer>) -> Connection {
+        Connection { target: "alertmanager:9093".into(), active: true, answer, peer }
+    }
+
+    fn peer(running: bool, missing_network: Option<&str>) -> Option<Peer> {
+        let (service, container) = ("alertmanager".to_owned(), "shop-alertmanager-1".to_owned());
+        Some(Peer { service, container, running, missing_network: missing_network.map(str::to_owned) })
+    }
+
+    fn line(finding: &Finding) -> String {
+        format!("{} {} | {} | {}", finding.id, finding.what, finding.why.join("; "), finding.fix_text())
+    }
 
     #[test]
-    fn an_address_is_taken_from_its_url() {
-        assert_eq!(authority("http://alertmanager:9093/api/v2/alerts"), "alertmanager:9093");
-        assert_eq!(authority("alertmanager:9093"), "alertmanager:9093");
+    fn an_alertmanager_that_is_ready_is_fine() {
+        let finding = found(&connection(Answer::Ready, peer(true, None)));
+        assert_eq!((finding.id.as_str(), finding.verdict), ("alertmanager:alertmanager:9093", Verdict::Ok));
+        let finding = found(&connection(Answer::CannotAsk, peer(true, None)));
+        assert_eq!(finding.verdict, Verdict::NotChecked);
+    }
+
+    #[test]
+    fn each_break_between_the_two_is_named_with_its_fix() {
+        let refused = || Answer::None("connection refused".into());
+        let inactive = Connection { active: false, ..connection(Answer::Ready, peer(true, None)) };
+        let lines = [
+            line(&found(&inactive)),
+            line(&found(&connection(Answer::Status(503), peer(true, None)))),
+            line(&found(&connection(refused(), None))),
+            line(&found(&connection(refused(), peer(false, None)))),
+            line(&found(&connection(refused(), peer(true, Some("shop_default"))))),
+            line(&found(&connection(refused(), peer(true, None)))),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        alertmanager:alertmanager:9093 is not among the Alertmanagers that Prometheus sends to | prometheus.yml names it, but the configuration in force does not | docker restart shop-prometheus-1
+        alertmanager:alertmanager:9093 answers 503 to Prometheus |  | watchpost logs alertmanager
+        alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused |  | start what listens at alertmanager:9093, or in watchpost.yaml: correct `alertmanager:9093`, then watchpost up
+        alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused |  | watchpost up
+        alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused | the container shop-alertmanager-1 is not in the network shop_default | docker network connect --alias alertmanager shop_default shop-alertmanager-1
+        alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused |  | docker restart shop-alertmanager-1, or watchpost logs alertmanager (shows why)
+        ");
+        let stopped = found(&connection(refused(), peer(false, None)));
+        assert_eq!(stopped.because.as_deref(), Some("container:alertmanager"));
+    }
+
+    #[test]
+    fn a_prometheus_without_any_alertmanager_is_broken() {
+        let prometheus = ServiceState { service: "prometheus".into(), container: "p".into(), running: true };
+        assert_eq!(
+            line(&judge(&prometheus, &[])[0]),
+            "alertmanager:none sends its alerts to no Alertmanager | its prometheus.yml names none | watchpost up"
+        );
     }
 }

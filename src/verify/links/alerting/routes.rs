@@ -1,48 +1,64 @@
-//! Whom the stack's own alerts reach, and routes that none of them takes.
+//! Who gets the stack's own alerts, and routes that match none of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clients::prometheus::Rule;
 use crate::error::did_you_mean;
+use crate::fix::Fix;
 use crate::promql::MatchKind;
-use crate::routing::{Hit, Labels, Matcher, Tree};
+use crate::routing::{Hit, Labels, Matcher, Receiver, Tree};
 use crate::verify::report::Finding;
 
-/// Severities, and whether somebody must hear of them.
+/// Severities, and whether somebody must be notified of them.
 const SEVERITIES: [(&str, bool); 3] = [("critical", true), ("warning", true), ("info", false)];
 /// Alerts that are named as examples.
 const EXAMPLES: usize = 3;
+/// Values of a label that are named as examples.
+const VALUES: usize = 8;
 
-/// What is wrong with the routes, and whom each severity reaches: `critical → oncall, warning → chat`.
-pub fn findings(tree: &Tree, rules: &[&Rule]) -> (Vec<Finding>, Option<String>) {
-    let people: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
-    if people.is_empty() {
-        let fix = "add to watchpost.yaml, for example: `alerting: {receivers: [{name: team, type: webhook, url: \"https://…\"}]}`, then: watchpost up";
-        let finding = Finding::note("receivers", "alerts", "reach nobody: no receiver is configured").fix(fix);
+/// What is wrong with the routes, and who gets each severity: `critical → oncall, warning → chat`.
+pub fn judge(tree: &Tree, rules: &[&Rule]) -> (Vec<Finding>, Option<String>) {
+    if let Some(finding) = no_receivers(tree) {
         return (vec![finding], None);
     }
     let mut findings = Vec::new();
-    let mut paths = Vec::new();
+    let mut summary = Vec::new();
     for (severity, needed) in SEVERITIES {
-        let of: Vec<&Rule> = rules.iter().copied().filter(|rule| severity_of(rule) == Some(severity)).collect();
-        if of.is_empty() {
+        let rules: Vec<&Rule> = rules.iter().copied().filter(|rule| severity_of(rule) == Some(severity)).collect();
+        if rules.is_empty() {
             continue;
         }
-        let told: Vec<Vec<&str>> = of.iter().map(|rule| tree.told(&labels(rule))).collect();
-        paths.push(format!("{severity} → {}", most(&told)));
-        let lost: Vec<&str> =
-            of.iter().zip(&told).filter(|(_, told)| told.is_empty()).map(|(r, _)| r.name.as_str()).collect();
-        if needed && !lost.is_empty() {
-            findings.push(lost_severity(severity, of.len(), &lost, &people));
+        summary.push(format!("{severity} → {}", most_common_receivers(tree, &rules)));
+        if needed {
+            findings.extend(lost_severity(tree, severity, &rules));
         }
     }
-    findings.extend(tree.nodes().iter().filter_map(|node| dead(tree, node, rules)));
-    findings.extend(tree.nodes().iter().flat_map(shadowed));
-    findings.extend(forgotten(tree));
+    for node in tree.nodes() {
+        findings.extend(unused(tree, &node, rules));
+        findings.extend(shadowed(node.route));
+    }
+    findings.extend(tree.unrouted().map(|receiver| unrouted(format!("unrouted:{}", receiver.name), receiver)));
     if !findings.iter().any(Finding::is_broken) {
         findings.push(Finding::ok("routes", "routes"));
     }
-    (findings, (!paths.is_empty()).then(|| paths.join(", ")))
+    (findings, (!summary.is_empty()).then(|| summary.join(", ")))
+}
+
+/// A stack whose alerts notify nobody. That is allowed, so it is a note.
+pub fn no_receivers(tree: &Tree) -> Option<Finding> {
+    if tree.notifying().next().is_some() {
+        return None;
+    }
+    let add = "add receivers and routes, such as `receivers: [{name: team, type: webhook, url: \"https://…\"}]`";
+    let finding = Finding::note("receivers", "alerts", "notify nobody: no receiver is configured");
+    Some(finding.fix(Fix::spec("alerting", add).then(Fix::up())))
+}
+
+/// A receiver that no route names.
+pub fn unrouted(id: String, receiver: &Receiver) -> Finding {
+    let name = receiver.name.as_str();
+    Finding::note(id, name, "gets no alert: no route leads to it")
+        .fix(in_routes(format!("add a route `to: {name}`, or remove the receiver")))
 }
 
 fn severity_of(rule: &Rule) -> Option<&str> {
@@ -57,70 +73,80 @@ fn labels(rule: &Rule) -> Labels {
     labels
 }
 
-/// The receivers of most of them.
-fn most(told: &[Vec<&str>]) -> String {
-    let mut counts: BTreeMap<&[&str], usize> = BTreeMap::new();
-    for receivers in told {
-        *counts.entry(receivers).or_default() += 1;
+/// The receivers that get the alerts of most of the rules.
+fn most_common_receivers(tree: &Tree, rules: &[&Rule]) -> String {
+    let mut counts: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
+    for rule in rules {
+        *counts.entry(tree.notified(&labels(rule))).or_default() += 1;
     }
-    match counts.into_iter().max_by_key(|(_, count)| *count).map(|(receivers, _)| receivers) {
-        Some([]) | None => "nobody".into(),
-        Some(receivers) => receivers.join(" and "),
+    match counts.into_iter().max_by_key(|(_, count)| *count) {
+        Some((receivers, _)) if !receivers.is_empty() => receivers.join(" and "),
+        _ => "nobody".into(),
     }
 }
 
-fn lost_severity(severity: &str, all: usize, lost: &[&str], people: &[&str]) -> Finding {
-    let id = format!("route:severity={severity}");
-    let what = if lost.len() == all {
-        "reach nobody".to_owned()
-    } else {
-        format!("reach somebody only in part: {} of {all} rules reach nobody", lost.len())
+/// A severity of which nobody is notified, at least for some of its rules.
+fn lost_severity(tree: &Tree, severity: &str, rules: &[&Rule]) -> Option<Finding> {
+    let mut lost = Vec::new();
+    for rule in rules {
+        if tree.notified(&labels(rule)).is_empty() {
+            lost.push(rule.name.as_str());
+        }
+    }
+    let what = match lost.len() {
+        0 => return None,
+        all if all == rules.len() => "reach nobody".to_owned(),
+        1 => format!("reach nobody for 1 of {} rules", rules.len()),
+        some => format!("reach nobody for {some} of {} rules", rules.len()),
     };
     let examples = lost.iter().take(EXAMPLES).copied().collect::<Vec<_>>().join(", ");
     let more = if lost.len() > EXAMPLES { format!(" and {} more", lost.len() - EXAMPLES) } else { String::new() };
-    Finding::broken(id, format!("{severity} alerts"), what)
+    let to = tree.notifying_names().first().copied().unwrap_or_default();
+    let finding = Finding::broken(format!("route:severity={severity}"), format!("{severity} alerts"), what)
         .why(format!("no route leads to a receiver for {examples}{more}"))
-        .fix(format!(
-            "add `- {{match: {{severity: {severity}}}, to: {}}}` to `alerting.routes` in watchpost.yaml, then: watchpost up",
-            people.first().copied().unwrap_or_default()
-        ))
+        .fix(in_routes(format!("add `- {{match: {{severity: {severity}}}, to: {to}}}`")));
+    Some(finding)
 }
 
-/// A route to somebody that no rule's alerts can take.
-fn dead(tree: &Tree, node: &Hit<'_>, rules: &[&Rule]) -> Option<Finding> {
-    let tells = tree.receiver(&node.route.receiver).is_some_and(|receiver| !receiver.is_nobody());
+/// A route to somebody that matches no rule's alerts.
+fn unused(tree: &Tree, node: &Hit<'_>, rules: &[&Rule]) -> Option<Finding> {
+    let notifies = tree.receiver(&node.route.receiver).is_some_and(Receiver::notifies);
     let conditions: Vec<&Matcher> = node.path.iter().flat_map(|route| &route.matchers).collect();
-    if !tells || node.route.matchers.is_empty() || rules.iter().any(|rule| conditions.iter().all(|m| may_hold(m, rule)))
-    {
+    let used = rules.iter().any(|rule| conditions.iter().all(|condition| may_hold(condition, rule)));
+    if !notifies || node.route.matchers.is_empty() || used {
         return None;
     }
     let condition = node.route.condition();
-    let finding =
-        Finding::broken(format!("route:{condition}"), format!("the route {condition}"), "is taken by no alert");
+    let finding = Finding::broken(format!("route:{condition}"), format!("the route {condition}"), "matches no alert");
     let impossible = node.route.matchers.iter().find(|matcher| !rules.iter().any(|rule| may_hold(matcher, rule)));
-    let Some(matcher) = impossible else {
-        return Some(finding.why("no rule has all of these labels").fix(in_the_spec("correct the route")));
-    };
-    let known: BTreeSet<&str> = rules.iter().filter_map(|rule| value(&matcher.label, rule)).collect();
-    let finding = finding.why(format!("no rule has {matcher}"));
-    let guess = did_you_mean(&matcher.value, known.iter().copied()).filter(|_| matcher.kind == MatchKind::Equal);
-    Some(match guess {
-        Some(guess) => finding
-            .why(format!("did you mean `{guess}`?"))
-            .fix(in_the_spec(&format!("write `{}: {guess}` instead of `{}`", matcher.label, matcher.value))),
-        None => {
-            let some = known.iter().take(8).copied().collect::<Vec<_>>().join(", ");
-            finding.fix(in_the_spec(&format!("write a {} that rules have, such as {some},", matcher.label)))
-        }
+    Some(match impossible {
+        Some(matcher) => impossible_condition(finding, matcher, rules),
+        None => finding.why("no rule has all of these labels").fix(in_routes("correct the route")),
     })
 }
 
-fn in_the_spec(what: &str) -> String {
-    format!("{what} in `alerting.routes` of watchpost.yaml, then: watchpost up")
+/// Says which condition no rule meets, and which value was probably meant.
+fn impossible_condition(finding: Finding, matcher: &Matcher, rules: &[&Rule]) -> Finding {
+    let known: BTreeSet<&str> = rules.iter().filter_map(|rule| fixed_value(&matcher.label, rule)).collect();
+    let finding = finding.why(format!("no rule has {matcher}"));
+    let guess = did_you_mean(&matcher.value, known.iter().copied()).filter(|_| matcher.kind == MatchKind::Equal);
+    match guess {
+        Some(guess) => finding
+            .why(format!("did you mean `{guess}`?"))
+            .fix(in_routes(format!("write `{}: {guess}` instead of `{}`", matcher.label, matcher.value))),
+        None => {
+            let examples = known.iter().take(VALUES).copied().collect::<Vec<_>>().join(", ");
+            finding.fix(in_routes(format!("write a {} that rules have, such as {examples}", matcher.label)))
+        }
+    }
 }
 
-/// The value that the rule itself fixes; `None` when a series or a template may bring it.
-fn value<'a>(label: &str, rule: &'a Rule) -> Option<&'a str> {
+fn in_routes(what: impl Into<String>) -> Fix {
+    Fix::spec("alerting.routes", what).then(Fix::up())
+}
+
+/// The value that the rule itself fixes; `None` when a series or a template may set it.
+fn fixed_value<'a>(label: &str, rule: &'a Rule) -> Option<&'a str> {
     match label {
         "alertname" => Some(&rule.name),
         _ => rule.labels.get(label).map(String::as_str).filter(|value| !value.contains("{{")),
@@ -129,46 +155,29 @@ fn value<'a>(label: &str, rule: &'a Rule) -> Option<&'a str> {
 
 /// Could an alert of the rule meet this condition?
 fn may_hold(matcher: &Matcher, rule: &Rule) -> bool {
-    match value(&matcher.label, rule) {
+    match fixed_value(&matcher.label, rule) {
         Some(value) => matcher.holds(value),
         // A severity comes from the rule alone; all other labels may come with the series.
         None => matcher.label != "severity" || rule.labels.contains_key("severity") || matcher.holds(""),
     }
 }
 
-/// Routes behind one that takes everything and does not go on.
-fn shadowed(node: &Hit<'_>) -> Vec<Finding> {
-    let routes = &node.route.routes;
-    let Some(at) = routes.iter().position(|route| route.matchers.is_empty() && !route.continues) else {
+/// Routes behind one that matches everything and does not continue.
+fn shadowed(route: &crate::routing::Route) -> Vec<Finding> {
+    let Some(at) = route.routes.iter().position(|child| child.matchers.is_empty() && !child.continues) else {
         return Vec::new();
     };
-    let (taker, behind) = (&routes[at], &routes[at + 1..]);
-    let finding = |condition: String| {
-        Finding::broken(format!("route:{condition}"), format!("the route {condition}"), "is never asked")
-            .why(format!("the route to `{}` before it takes everything", taker.receiver))
-            .fix(in_the_spec(&format!(
-                "move `- {{to: {}}}` to the end, or add `continue: true` to it,",
-                taker.receiver
-            )))
-    };
-    behind.iter().map(|route| finding(route.condition())).collect()
-}
-
-/// Receivers that are there and that no route names.
-fn forgotten(tree: &Tree) -> Vec<Finding> {
-    let named: BTreeSet<&str> = tree.nodes().iter().map(|node| node.route.receiver.as_str()).collect();
-    let forgotten = tree.people().filter(|receiver| !named.contains(receiver.name.as_str()));
-    forgotten
-        .map(|receiver| {
-            let fix = format!("add a route `to: {}`, or remove the receiver,", receiver.name);
-            Finding::note(
-                format!("unrouted:{}", receiver.name),
-                receiver.name.as_str(),
-                "is a receiver that no route leads to",
-            )
-            .fix(in_the_spec(&fix))
-        })
-        .collect()
+    let first = &route.routes[at].receiver;
+    let mut findings = Vec::new();
+    for behind in &route.routes[at + 1..] {
+        let condition = behind.condition();
+        let finding =
+            Finding::broken(format!("route:{condition}"), format!("the route {condition}"), "never gets an alert")
+                .why(format!("the route to `{first}` before it matches everything"))
+                .fix(in_routes(format!("move `- {{to: {first}}}` to the end, or add `continue: true` to it")));
+        findings.push(finding);
+    }
+    findings
 }
 
 #[cfg(test)]
@@ -194,13 +203,18 @@ mod tests {
             "receivers": [{"name": "nobody"}, {"name": "oncall", "webhook_configs": [{}]}, {"name": "chat", "slack_configs": [{}]}],
         });
         let rules = rules();
-        let (findings, remark) = findings(&Tree::of(&config).expect("a tree"), &rules.iter().collect::<Vec<_>>());
-        let told = findings.iter().filter(|f| f.verdict != Verdict::Ok);
-        (told.map(|f| format!("{} {} | {} | {}", f.subject, f.what, f.why.join("; "), f.fix_text())).collect(), remark)
+        let (findings, remark) = judge(&Tree::parse(&config).expect("a tree"), &rules.iter().collect::<Vec<_>>());
+        let faults = findings.iter().filter(|f| f.verdict != Verdict::Ok);
+        (
+            faults
+                .map(|f| format!("{}: {} {} | {} | {}", f.id, f.subject, f.what, f.why.join("; "), f.fix_text()))
+                .collect(),
+            remark,
+        )
     }
 
     #[test]
-    fn routes_that_reach_everybody_are_said_by_severity() {
+    fn who_gets_each_severity_is_summed_up() {
         let watchdog = json!({"receiver": "nobody", "matchers": ["alertname=~\"Watchdog|InfoInhibitor\""]});
         let critical = json!({"receiver": "oncall", "matchers": ["severity=\"critical\""], "continue": true});
         let rest = json!({"receiver": "chat", "matchers": []});
@@ -213,30 +227,66 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_route_is_named_with_what_was_meant_and_who_is_lost() {
+    fn a_typo_in_a_route_is_named_with_what_was_meant_and_the_severity_that_is_lost() {
         let (findings, remark) = found(
             json!([{"receiver": "oncall", "matchers": ["severity=\"critcal\""]}, {"receiver": "chat", "matchers": ["severity=\"warning\""]}]),
             "nobody",
         );
         insta::assert_snapshot!(findings.join("\n"), @r#"
-        critical alerts reach nobody | no route leads to a receiver for HostDown, DiskFull | add `- {match: {severity: critical}, to: oncall}` to `alerting.routes` in watchpost.yaml, then: watchpost up
-        the route severity="critcal" is taken by no alert | no rule has severity="critcal"; did you mean `critical`? | write `severity: critical` instead of `critcal` in `alerting.routes` of watchpost.yaml, then: watchpost up
+        route:severity=critical: critical alerts reach nobody | no route leads to a receiver for HostDown, DiskFull | in watchpost.yaml under `alerting.routes`: add `- {match: {severity: critical}, to: oncall}`, then watchpost up
+        route:severity="critcal": the route severity="critcal" matches no alert | no rule has severity="critcal"; did you mean `critical`? | in watchpost.yaml under `alerting.routes`: write `severity: critical` instead of `critcal`, then watchpost up
         "#);
         assert_eq!(remark.as_deref(), Some("critical → nobody, warning → chat, info → nobody"));
     }
 
     #[test]
-    fn a_route_behind_one_that_takes_everything_is_never_asked() {
+    fn a_route_behind_one_that_matches_everything_is_broken() {
         let (findings, _) = found(
             json!([{"receiver": "chat"}, {"receiver": "oncall", "matchers": ["severity=\"critical\""]}]),
             "nobody",
         );
-        insta::assert_snapshot!(findings.join("\n"), @r#"the route severity="critical" is never asked | the route to `chat` before it takes everything | move `- {to: chat}` to the end, or add `continue: true` to it, in `alerting.routes` of watchpost.yaml, then: watchpost up"#);
+        insta::assert_snapshot!(findings.join("\n"), @r#"route:severity="critical": the route severity="critical" never gets an alert | the route to `chat` before it matches everything | in watchpost.yaml under `alerting.routes`: move `- {to: chat}` to the end, or add `continue: true` to it, then watchpost up"#);
     }
 
     #[test]
     fn labels_that_a_series_may_bring_are_no_fault() {
         let (findings, _) = found(json!([{"receiver": "oncall", "match": {"team": "web"}}]), "chat");
         assert_eq!(findings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_stack_without_receivers_is_noted_once() {
+        let nobody = Tree::parse(&json!({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}));
+        let (findings, remark) = judge(&nobody.expect("a tree"), &[]);
+        assert_eq!((findings.len(), findings[0].id.as_str(), findings[0].verdict), (1, "receivers", Verdict::Note));
+        assert_eq!(remark, None);
+    }
+
+    #[test]
+    fn a_receiver_without_a_route_is_noted() {
+        let (findings, _) = found(json!([]), "chat");
+        insta::assert_snapshot!(findings.join("\n"), @r"unrouted:oncall: oncall gets no alert: no route leads to it |  | in watchpost.yaml under `alerting.routes`: add a route `to: oncall`, or remove the receiver, then watchpost up");
+    }
+
+    #[test]
+    fn a_severity_that_is_lost_in_part_is_counted() {
+        let (findings, _) = found(
+            json!([{"receiver": "nobody", "matchers": ["alertname=\"DiskFull\""]}, {"receiver": "oncall", "match": {"severity": "info"}}]),
+            "chat",
+        );
+        insta::assert_snapshot!(findings.join("\n"), @r"route:severity=critical: critical alerts reach nobody for 1 of 2 rules | no route leads to a receiver for DiskFull | in watchpost.yaml under `alerting.routes`: add `- {match: {severity: critical}, to: oncall}`, then watchpost up");
+    }
+
+    #[test]
+    fn labels_that_no_rule_has_together_are_named() {
+        let (findings, _) =
+            found(json!([{"receiver": "oncall", "matchers": ["severity=\"info\"", "alertname=\"HostDown\""]}]), "chat");
+        insta::assert_snapshot!(findings.join("\n"), @r#"route:severity="info", alertname="HostDown": the route severity="info", alertname="HostDown" matches no alert | no rule has all of these labels | in watchpost.yaml under `alerting.routes`: correct the route, then watchpost up"#);
+    }
+
+    #[test]
+    fn a_severity_that_no_rule_has_is_named_with_those_that_exist() {
+        let (findings, _) = found(json!([{"receiver": "oncall", "match": {"severity": "page"}}]), "chat");
+        insta::assert_snapshot!(findings.join("\n"), @r#"route:severity="page": the route severity="page" matches no alert | no rule has severity="page" | in watchpost.yaml under `alerting.routes`: write a severity that rules have, such as critical, info, none, warning, then watchpost up"#);
     }
 }

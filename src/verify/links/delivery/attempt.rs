@@ -1,4 +1,4 @@
-//! What Alertmanager's log says of its attempts to notify.
+//! Alertmanager's log lines about its attempts to notify.
 
 use regex_lite::Regex;
 
@@ -6,35 +6,36 @@ use crate::clients::exposition::unquoted;
 
 /// One attempt that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct FailedAttempt {
     pub receiver: String,
     /// `webhook`
     pub kind: String,
     /// The group of alerts that it was about, with the labels that make it one.
     pub group: String,
     /// Does Alertmanager give up, or will it try again?
-    pub last: bool,
+    pub gives_up: bool,
     /// In Alertmanager's words; addresses are cut after the host.
-    pub said: String,
+    pub error: String,
 }
 
 /// `None` for a line about something else.
-pub fn read(line: &str) -> Option<Attempt> {
+pub fn parse(line: &str) -> Option<FailedAttempt> {
     let field = |name: &str| field(line, name);
     let group = field("aggrGroup")?;
     match field("msg")?.as_str() {
         "Notify attempt failed, will retry later" => {
             let integration = field("integration")?;
             let kind = integration.split('[').next().unwrap_or_default().to_owned();
-            Some(Attempt { receiver: field("receiver")?, kind, group, last: false, said: tidy(&field("err")?) })
+            let (receiver, error) = (field("receiver")?, redacted(&field("err")?));
+            Some(FailedAttempt { receiver, kind, group, gives_up: false, error })
         }
         "Notify for alerts failed" => {
             let error = field("err")?;
             let shape = r"(?s)^(.*?)/([a-z0-9]+)\[\d+\]: notify retry canceled (?:due to unrecoverable error )?after \d+ attempts: (.*)$";
             let parts = Regex::new(shape).ok()?;
             let found = parts.captures(&error)?;
-            let said = tidy(&found[3]);
-            Some(Attempt { receiver: found[1].to_owned(), kind: found[2].to_owned(), group, last: true, said })
+            let (receiver, kind, error) = (found[1].to_owned(), found[2].to_owned(), redacted(&found[3]));
+            Some(FailedAttempt { receiver, kind, group, gives_up: true, error })
         }
         _ => None,
     }
@@ -54,7 +55,7 @@ fn field(line: &str, name: &str) -> Option<String> {
 }
 
 /// One line, in which no address shows more than its host: the rest of a webhook's address is often its secret.
-fn tidy(text: &str) -> String {
+fn redacted(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let Ok(address) = Regex::new(r#"(https?://)(?:[^/\s"@]*@)?([^/\s"?#]*)[^\s"]*"#) else { return String::new() };
     address.replace_all(&text, "$1$2/…").replace("Post \"<redacted>\": ", "").replace("Post \"http", "\"http")
@@ -67,21 +68,21 @@ mod tests {
     #[test]
     fn both_kinds_of_failure_are_read_and_other_lines_are_not() {
         let retry = r#"time=2026-11-25T08:44:16.086Z level=WARN source=retry_stage.go:163 msg="Notify attempt failed, will retry later" component=dispatcher receiver=refused integration=webhook[0] aggrGroup="{}/{r=\"refused\"}:{alertname=\"WatchpostTest\"}" attempts=1 err="Post \"<redacted>\": dial tcp 172.21.0.1:18098: connect: connection refused""#;
-        let attempt = read(retry).expect("an attempt");
-        assert_eq!((attempt.receiver.as_str(), attempt.kind.as_str(), attempt.last), ("refused", "webhook", false));
-        assert_eq!(attempt.said, "dial tcp 172.21.0.1:18098: connect: connection refused");
+        let attempt = parse(retry).expect("an attempt");
+        assert_eq!((attempt.receiver.as_str(), attempt.kind.as_str(), attempt.gives_up), ("refused", "webhook", false));
+        assert_eq!(attempt.error, "dial tcp 172.21.0.1:18098: connect: connection refused");
         assert!(attempt.group.ends_with(":{alertname=\"WatchpostTest\"}"));
         let fatal = r##"time=x level=ERROR source=dispatch.go:580 msg="Notify for alerts failed" component=dispatcher aggrGroup="{}:{}" num_alerts=1 err="my team/slack[0]: notify retry canceled due to unrecoverable error after 1 attempts: channel \"#x\": unexpected status code 404: no\n""##;
-        let attempt = read(fatal).expect("an attempt");
-        assert_eq!((attempt.receiver.as_str(), attempt.kind.as_str(), attempt.last), ("my team", "slack", true));
-        assert_eq!(attempt.said, "channel \"#x\": unexpected status code 404: no");
-        assert_eq!(read("level=INFO msg=\"Listening on\" address=[::]:9093"), None);
+        let attempt = parse(fatal).expect("an attempt");
+        assert_eq!((attempt.receiver.as_str(), attempt.kind.as_str(), attempt.gives_up), ("my team", "slack", true));
+        assert_eq!(attempt.error, "channel \"#x\": unexpected status code 404: no");
+        assert_eq!(parse("level=INFO msg=\"Listening on\" address=[::]:9093"), None);
     }
 
     #[test]
     fn an_address_shows_no_more_than_its_host() {
-        let said =
-            tidy("Post \"https://me:pw@hooks.example.com/services/T0/B0/s3cret?x=y\": context deadline exceeded");
-        assert_eq!(said, "\"https://hooks.example.com/…\": context deadline exceeded");
+        let error =
+            redacted("Post \"https://me:pw@hooks.example.com/services/T0/B0/s3cret?x=y\": context deadline exceeded");
+        assert_eq!(error, "\"https://hooks.example.com/…\": context deadline exceeded");
     }
 }

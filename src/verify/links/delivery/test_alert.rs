@@ -1,12 +1,13 @@
 //! Test alerts, with labels that lead them to their receivers.
 
 use crate::error::did_you_mean;
+use crate::fix::Fix;
 use crate::routing::{Labels, Tree};
-use crate::verify::links::delivery::To;
+use crate::verify::links::delivery::Recipients;
 use crate::verify::report::Finding;
 
-/// The label by which a test alert is told from others.
-const MARK: &str = "watchpost_test";
+/// The label that marks a test alert.
+pub const MARK: &str = "watchpost_test";
 /// Severities that are tried, the likeliest first.
 const SEVERITIES: [&str; 4] = ["warning", "critical", "info", "none"];
 
@@ -42,64 +43,68 @@ pub fn annotations() -> Labels {
     text.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
-/// As few alerts as reach all who are meant, and findings for those that no alert reaches.
-pub fn letters(tree: &Tree, to: &To) -> (Vec<TestAlert>, Vec<Finding>) {
-    let names: Vec<String> = match to {
-        To::Labels(labels) => return by_labels(tree, labels),
-        To::Receivers(names) => names.clone(),
-        To::Everybody => tree.people().map(|receiver| receiver.name.clone()).collect(),
+/// As few alerts as reach all recipients, and findings for those that no alert reaches.
+pub fn plan(tree: &Tree, recipients: &Recipients) -> (Vec<TestAlert>, Vec<Finding>) {
+    let names: Vec<String> = match recipients {
+        Recipients::Labels(labels) => return plan_by_labels(tree, labels),
+        Recipients::Receivers(names) => names.clone(),
+        Recipients::All => tree.notifying().map(|receiver| receiver.name.clone()).collect(),
     };
     let run = new_id();
-    let (mut letters, mut findings): (Vec<TestAlert>, Vec<Finding>) = (Vec::new(), Vec::new());
+    let (mut alerts, mut findings): (Vec<TestAlert>, Vec<Finding>) = (Vec::new(), Vec::new());
     for name in names {
-        if letters.iter().any(|letter| tree.told(&letter.labels).contains(&name.as_str())) {
+        if alerts.iter().any(|alert| tree.notified(&alert.labels).contains(&name.as_str())) {
             continue;
         }
-        let id = format!("{run}-{}", letters.len() + 1);
-        match lead(tree, &name, &id) {
-            Some(letter) => letters.push(letter),
+        let id = format!("{run}-{}", alerts.len() + 1);
+        match alert_for(tree, &name, &id) {
+            Some(alert) => alerts.push(alert),
             None => findings.push(unreached(tree, &name)),
         }
     }
-    (letters, findings)
+    (alerts, findings)
 }
 
-fn lead(tree: &Tree, receiver: &str, id: &str) -> Option<TestAlert> {
-    SEVERITIES.iter().find_map(|severity| {
-        let base =
-            TestAlert::new(Labels::from([("severity".to_owned(), (*severity).to_owned())]), id.to_owned()).labels;
-        let found = tree.labels_for(receiver, &base)?;
-        let letter = TestAlert::new(found, id.to_owned());
-        tree.told(&letter.labels).contains(&receiver).then_some(letter)
-    })
-}
-
-fn by_labels(tree: &Tree, labels: &Labels) -> (Vec<TestAlert>, Vec<Finding>) {
-    let letter = TestAlert::new(labels.clone(), format!("{}-1", new_id()));
-    if !tree.told(&letter.labels).is_empty() {
-        return (vec![letter], Vec::new());
+fn alert_for(tree: &Tree, receiver: &str, id: &str) -> Option<TestAlert> {
+    for severity in SEVERITIES {
+        let base = TestAlert::new(Labels::from([("severity".to_owned(), severity.to_owned())]), id.to_owned());
+        let Some(labels) = tree.labels_for(receiver, &base.labels) else { continue };
+        let alert = TestAlert::new(labels, id.to_owned());
+        if tree.notified(&alert.labels).contains(&receiver) {
+            return Some(alert);
+        }
     }
-    let shown: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
-    let to = tree.reached(labels).join(", ");
-    let somebody = tree.people().next().map_or("", |receiver| receiver.name.as_str());
-    let finding = Finding::broken("route:labels", shown.join(","), "reaches nobody")
-        .why(format!("its route ends at `{to}`, which tells nobody"))
-        .fix(format!("add a route for it to watchpost.yaml, such as `- {{to: {somebody}}}`, then: watchpost up"));
+    None
+}
+
+fn plan_by_labels(tree: &Tree, labels: &Labels) -> (Vec<TestAlert>, Vec<Finding>) {
+    let alert = TestAlert::new(labels.clone(), format!("{}-1", new_id()));
+    if !tree.notified(&alert.labels).is_empty() {
+        return (vec![alert], Vec::new());
+    }
+    let subject: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+    let end = tree.reached(labels).join(", ");
+    let name = tree.notifying_names().first().copied().unwrap_or_default();
+    let finding = Finding::broken("route:labels", subject.join(","), "reaches nobody")
+        .why(format!("its route ends at `{end}`, which notifies nobody"))
+        .fix(Fix::spec("alerting.routes", format!("add a route for it, such as `- {{to: {name}}}`")).then(Fix::up()));
     (Vec::new(), vec![finding])
 }
 
 fn unreached(tree: &Tree, name: &str) -> Finding {
-    let finding = Finding::broken(format!("receiver:{name}"), name, "is reached by no alert");
+    let finding = Finding::broken(format!("receiver:{name}"), name, "gets no alert");
     if tree.receiver(name).is_none() {
-        let people: Vec<&str> = tree.people().map(|receiver| receiver.name.as_str()).collect();
-        let guess = did_you_mean(name, people.iter().copied()).map(|guess| format!("did you mean `{guess}`?"));
-        return finding
-            .why("Alertmanager has no receiver of this name")
-            .fix(guess.unwrap_or_else(|| format!("one of {}", people.join(", "))));
+        let known = tree.notifying_names();
+        let fix = match did_you_mean(name, known.iter().copied()) {
+            Some(guess) => format!("did you mean `{guess}`?"),
+            None => format!("name one of {}", known.join(", ")),
+        };
+        return finding.why("Alertmanager has no receiver of this name").fix(fix);
     }
+    let add = format!("add a route such as `- {{match: {{severity: warning}}, to: {name}}}`");
     finding
-        .why("no route leads to it, or one before takes all that would")
-        .fix(format!("add a route such as `- {{match: {{severity: warning}}, to: {name}}}` to `alerting.routes` in watchpost.yaml, then: watchpost up"))
+        .why("no route leads to it, or an earlier route takes every alert that would")
+        .fix(Fix::spec("alerting.routes", add).then(Fix::up()))
 }
 
 /// Eight characters that no other test has.
@@ -119,7 +124,7 @@ mod tests {
     use super::*;
 
     fn tree() -> Tree {
-        Tree::of(&json!({
+        Tree::parse(&json!({
             "route": {"receiver": "chat", "routes": [
                 {"receiver": "oncall", "matchers": ["severity=\"critical\""], "continue": true},
                 {"receiver": "log", "matchers": ["severity=~\"critical|none\""]},
@@ -133,22 +138,40 @@ mod tests {
     }
 
     #[test]
-    fn few_alerts_reach_everybody_and_who_is_not_reached_is_named() {
+    fn few_alerts_reach_every_receiver_and_one_without_a_route_is_named() {
         let tree = tree();
-        let (letters, findings) = letters(&tree, &To::Everybody);
-        let told: Vec<Vec<&str>> = letters.iter().map(|letter| tree.told(&letter.labels)).collect();
-        assert_eq!(told, [vec!["chat"], vec!["oncall", "log"], vec!["db"]]);
+        let (alerts, findings) = plan(&tree, &Recipients::All);
+        let notified: Vec<Vec<&str>> = alerts.iter().map(|alert| tree.notified(&alert.labels)).collect();
+        assert_eq!(notified, [vec!["chat"], vec!["oncall", "log"], vec!["db"]]);
         assert_eq!(findings.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(), ["receiver:forgotten"]);
-        assert!(letters.iter().all(|letter| letter.labels["watchpost_test"] == letter.id));
-        assert_eq!(letters[2].labels["alertname"], "Lag");
-        assert_eq!(letters[0].separate(), ["instance", "watchpost_test"]);
+        assert_eq!(
+            findings[0].fix_text(),
+            "in watchpost.yaml under `alerting.routes`: add a route such as \
+             `- {match: {severity: warning}, to: forgotten}`, then watchpost up"
+        );
+        assert!(alerts.iter().all(|alert| alert.labels["watchpost_test"] == alert.id));
+        assert_eq!(alerts[2].labels["alertname"], "Lag");
+        assert_eq!(alerts[0].separate(), ["instance", "watchpost_test"]);
+    }
+
+    #[test]
+    fn a_receiver_that_does_not_exist_is_named_with_the_likely_one() {
+        let (alerts, findings) = plan(&tree(), &Recipients::Receivers(vec!["oncal".into()]));
+        assert!(alerts.is_empty());
+        assert_eq!(findings[0].fix_text(), "did you mean `oncall`?");
+        let (_, findings) = plan(&tree(), &Recipients::Receivers(vec!["zzzzzz".into()]));
+        assert_eq!(findings[0].fix_text(), "name one of chat, oncall, log, db, forgotten");
     }
 
     #[test]
     fn labels_that_reach_nobody_are_named() {
         let mut config = tree();
         config.root.receiver = "nobody".into();
-        let (letters, findings) = letters(&config, &To::Labels(Labels::from([("severity".into(), "warning".into())])));
-        assert!(letters.is_empty() && findings[0].is_broken());
+        let labels = Labels::from([("severity".into(), "warning".into())]);
+        let (alerts, findings) = plan(&config, &Recipients::Labels(labels.clone()));
+        assert!(alerts.is_empty() && findings[0].is_broken());
+        assert_eq!((findings[0].id.as_str(), findings[0].subject.as_str()), ("route:labels", "severity=warning"));
+        let (alerts, findings) = plan(&tree(), &Recipients::Labels(labels));
+        assert!(alerts.len() == 1 && findings.is_empty());
     }
 }

@@ -1,22 +1,26 @@
-//! One receiver's part of a delivery: what was counted and logged, and what follows from it.
+//! One receiver's part of a delivery, as a state machine: what was counted and logged moves it on.
+//!
+//! Time is passed in, as the time since the delivery began, so that every transition can be tried.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::clients::alertmanager::HeldStatus;
 use crate::clients::exposition::Exposition;
 use crate::routing::Route;
-use crate::verify::links::delivery::attempt::Attempt;
+use crate::verify::links::delivery::attempt::FailedAttempt;
 
 /// Alertmanager tries again after half a second, then ever later: so long a failure may turn out to be one of a moment.
 const RETRIES: Duration = Duration::from_secs(3);
 /// What sending may take beyond the wait of the group.
 const SLACK: Duration = Duration::from_secs(5);
-/// A resolved message is followed when it is due within this.
+/// A resolved message is waited for when it is due within this, in seconds.
 const SOON: f64 = 15.0;
 
 /// Alertmanager's counters of one receiver and kind of integration.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Counters {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Counters {
     /// Messages begun.
     begun: f64,
     /// Requests that have ended, and those of them that failed.
@@ -26,7 +30,7 @@ pub struct Counters {
 
 impl Counters {
     /// Without receivers' names in the metrics, those of all receivers of the kind.
-    pub fn of(metrics: &Exposition, receiver: &str, kind: &str) -> Self {
+    fn read(metrics: &Exposition, receiver: &str, kind: &str) -> Self {
         let named = metrics.of("alertmanager_notifications_total").any(|s| s.labels.contains_key("receiver_name"));
         let labels = [("integration", kind), ("receiver_name", receiver)];
         let sum = |name: &str| metrics.sum(name, if named { &labels } else { &labels[..1] });
@@ -37,7 +41,7 @@ impl Counters {
         }
     }
 
-    /// What came to it since; counters begin anew when Alertmanager reads its configuration.
+    /// What was added since. Counters start at 0 again when Alertmanager loads its configuration.
     fn since(self, before: Self) -> Self {
         if self.begun < before.begun || self.requests < before.requests || self.failed < before.failed {
             return self;
@@ -54,255 +58,277 @@ impl Counters {
     }
 }
 
-/// How it ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// Answered after so long; how many requests failed before.
-    Delivered { took: Duration, retries: usize },
-    /// In Alertmanager's words.
-    Refused(String),
-    /// Sent, and no answer within the patience.
-    Unanswered,
-    /// Alertmanager sent nothing.
-    NotSent,
-}
-
-/// What becomes of the message that the alert is over.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Over {
-    /// This kind of receiver is set not to be told.
-    Untold,
-    /// It follows in so many seconds, which is not waited for.
-    Later(f64),
-    Waiting,
-    Told,
-    /// It did not come, or was refused; in words.
-    Failed(String),
-}
-
-pub struct DeliveryTracker {
+/// What is sent to whom, and how long that may take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
     pub receiver: String,
+    /// `webhook`
     pub kind: String,
     /// Integrations of this kind in the receiver: each sends a message.
     pub number: usize,
     pub send_resolved: bool,
-    /// The alert's own id, and whether the route's groups are told apart by it.
+    /// The alert's own id, and whether the route gives it a group of its own.
     pub id: String,
     pub alone: bool,
     /// Until the first message, in seconds.
     pub wait: f64,
+    /// Between messages of one group, in seconds.
     pub interval: f64,
+    /// Names of the time intervals that may mute the route.
     pub muted: Vec<String>,
+    /// How long the receiver may take to answer.
+    pub patience: Duration,
+}
+
+impl Delivery {
+    /// `separate` are labels whose values no other alert has.
+    pub fn on_route(mut self, route: &Route, separate: &[&str]) -> Self {
+        self.alone = route.group_by.iter().any(|label| label == "..." || separate.contains(&label.as_str()));
+        self.wait = if self.alone { route.group_wait } else { route.group_wait.max(route.group_interval) };
+        self.interval = route.group_interval;
+        self.muted = [route.muted_in.as_slice(), &route.active_in].concat();
+        self
+    }
+}
+
+/// Is Alertmanager connected to the receiver while it waits for the answer?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Connection {
+    Established,
+    /// Asked for, and not accepted.
+    Pending,
+    /// Several may be meant, or none is seen.
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum State {
+    /// Alertmanager has the alert and waits for more of its group.
+    Waiting {
+        since: Duration,
+    },
+    /// The message is sent and not answered. The connection is looked at once half of the patience is over.
+    Sent {
+        at: Duration,
+        connection: Option<Connection>,
+    },
+    /// An attempt failed, and Alertmanager tries again; in its words.
+    Retrying {
+        sent: Duration,
+        since: Duration,
+        error: String,
+    },
+    Delivered {
+        took: Duration,
+        retries: usize,
+        resolved: Resolved,
+    },
+    /// In Alertmanager's words.
+    Refused {
+        error: String,
+    },
+    Unanswered {
+        connection: Option<Connection>,
+    },
+    /// Alertmanager sent nothing; what it says of the alert, when it has it.
+    NotSent {
+        held: Option<HeldStatus>,
+    },
+}
+
+/// What becomes of the message that the alert is resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Resolved {
+    /// The alert still fires.
+    NotYet,
+    /// This receiver does not send one.
+    Off,
+    /// It follows in so many seconds, which is not waited for.
+    Later(f64),
+    Waiting {
+        since: Duration,
+    },
+    Delivered,
+    /// It did not come, or was refused; in words.
+    Failed(String),
+}
+
+/// What moves a delivery on.
+#[derive(Debug, Clone, Copy)]
+pub enum Observation<'a> {
+    /// Alertmanager's metrics now.
+    Counted(&'a Exposition),
+    /// A line of its log.
+    AttemptFailed(&'a FailedAttempt),
+    /// What Alertmanager says of the alert; `None` when it does not have it.
+    Held(Option<&'a HeldStatus>),
+    Connection(Connection),
+    /// The alert was resolved; the metrics just before.
+    Resolved(&'a Exposition),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryTracker {
+    pub delivery: Delivery,
+    pub state: State,
     before: Counters,
-    posted: Instant,
-    sent: Option<Instant>,
-    failing: Option<(Instant, String)>,
-    /// What Alertmanager said of the alert when it had it.
-    pub held: Option<HeldStatus>,
-    pub outcome: Option<Outcome>,
-    pub over: Over,
-    /// Does a connection to it stand, looked at half way of the patience?
-    pub connected: Option<bool>,
-    pub looked: bool,
 }
 
 impl DeliveryTracker {
-    pub fn new(receiver: &str, kind: &str, number: usize, route: &Route, id: &str, separate: &[&str]) -> Self {
-        let alone = route.group_by.iter().any(|label| label == "..." || separate.contains(&label.as_str()));
-        Self {
-            receiver: receiver.to_owned(),
-            kind: kind.to_owned(),
-            number,
-            send_resolved: false,
-            id: id.to_owned(),
-            alone,
-            wait: if alone { route.group_wait } else { route.group_wait.max(route.group_interval) },
-            interval: route.group_interval,
-            muted: [route.muted_in.as_slice(), &route.active_in].concat(),
-            before: Counters::default(),
-            posted: Instant::now(),
-            sent: None,
-            failing: None,
-            held: None,
-            outcome: None,
-            over: Over::Untold,
-            connected: None,
-            looked: false,
+    /// `metrics` are those from before the alert is posted.
+    pub fn new(delivery: Delivery, metrics: &Exposition, now: Duration) -> Self {
+        let before = Counters::read(metrics, &delivery.receiver, &delivery.kind);
+        Self { delivery, state: State::Waiting { since: now }, before }
+    }
+
+    /// Moves on; returns what is new, in words.
+    pub fn advance(&mut self, observation: Observation<'_>, now: Duration) -> Option<&'static str> {
+        match observation {
+            Observation::Counted(metrics) => self.counted(self.added(metrics), now),
+            Observation::AttemptFailed(attempt) if self.concerns(attempt) => self.attempt_failed(attempt, now),
+            Observation::AttemptFailed(_) => None,
+            Observation::Held(held) => {
+                self.held(held);
+                None
+            }
+            Observation::Connection(seen) => {
+                if let State::Sent { connection, .. } = &mut self.state {
+                    *connection = Some(seen);
+                }
+                None
+            }
+            Observation::Resolved(metrics) => self.resolved(metrics, now),
         }
     }
 
-    pub fn begin(&mut self, metrics: &Exposition) {
-        self.before = Counters::of(metrics, &self.receiver, &self.kind);
-        self.posted = Instant::now();
+    fn added(&self, metrics: &Exposition) -> Counters {
+        Counters::read(metrics, &self.delivery.receiver, &self.delivery.kind).since(self.before)
     }
 
     /// Is the line about this message?
-    pub fn hears(&self, attempt: &Attempt) -> bool {
-        let same = attempt.receiver == self.receiver && attempt.kind == self.kind;
-        same && (!self.alone || attempt.group.contains(&self.id))
+    fn concerns(&self, attempt: &FailedAttempt) -> bool {
+        let Delivery { receiver, kind, id, alone, .. } = &self.delivery;
+        attempt.receiver == *receiver && attempt.kind == *kind && (!alone || attempt.group.contains(id))
     }
 
-    pub fn heard(&mut self, attempt: &Attempt) -> Option<String> {
-        if !self.hears(attempt) {
-            return None;
+    fn counted(&mut self, added: Counters, now: Duration) -> Option<&'static str> {
+        if let State::Delivered { resolved: Resolved::Waiting { since }, .. } = self.state {
+            return self.counted_after_resolve(added, since, now);
         }
-        if matches!(self.over, Over::Waiting) && attempt.last {
-            self.over = Over::Failed(attempt.said.clone());
-        }
-        if self.outcome.is_some() {
-            return None;
-        }
-        let first = self.failing.is_none();
-        let hangs = attempt.said.contains("context deadline exceeded");
-        if attempt.last {
-            let before = self.failing.as_ref().map(|(_, said)| said.clone());
-            // Giving up after the time for it repeats no cause; an attempt before may have had one.
-            self.outcome = Some(match before {
-                Some(said) if hangs => Outcome::Refused(said),
-                _ if hangs => Outcome::Unanswered,
-                _ => Outcome::Refused(attempt.said.clone()),
-            });
-            return Some("failed".into());
-        }
-        let since = self.failing.as_ref().map_or_else(Instant::now, |(since, _)| *since);
-        self.failing = Some((since, attempt.said.clone()));
-        // With what is said at the end, when secrets have been taken out.
-        first.then(|| "failed, is tried again".into())
-    }
-
-    /// Goes on by what is counted now; what is new, in words.
-    pub fn step(&mut self, metrics: &Exposition, patience: Duration) -> Option<String> {
-        let now = Counters::of(metrics, &self.receiver, &self.kind).since(self.before);
-        if self.outcome.is_some() {
-            return self.step_over(now, patience);
-        }
-        let newly = self.sent.is_none() && now.begun > 0.0;
-        if newly {
-            self.sent = Some(Instant::now());
-        }
-        let Some(sent) = self.sent else {
-            if self.posted.elapsed() > Duration::from_secs_f64(self.wait) + SLACK {
-                self.outcome = Some(Outcome::NotSent);
+        let mut news = None;
+        if let State::Waiting { since } = self.state {
+            if added.begun > 0.0 {
+                self.state = State::Sent { at: now, connection: None };
+                news = Some("sent, waiting for an answer");
+            } else if now - since > Duration::from_secs_f64(self.delivery.wait) + SLACK {
+                self.state = State::NotSent { held: None };
             }
-            return None;
-        };
-        if now.answered() >= self.number as f64 {
-            self.outcome = Some(Outcome::Delivered { took: sent.elapsed(), retries: now.failed as usize });
-            return Some("answered".into());
         }
-        match &self.failing {
-            Some((since, said)) if since.elapsed() >= RETRIES => self.outcome = Some(Outcome::Refused(said.clone())),
-            None if sent.elapsed() >= patience => self.outcome = Some(Outcome::Unanswered),
+        let (State::Sent { at: sent, .. } | State::Retrying { sent, .. }) = self.state else { return news };
+        if added.answered() >= self.delivery.number as f64 {
+            let (took, retries) = (now - sent, added.failed as usize);
+            self.state = State::Delivered { took, retries, resolved: Resolved::NotYet };
+            return Some("answered");
+        }
+        match &self.state {
+            State::Retrying { since, error, .. } if now - *since >= RETRIES => {
+                self.state = State::Refused { error: error.clone() };
+            }
+            State::Sent { at, connection } if now - *at >= self.delivery.patience => {
+                self.state = State::Unanswered { connection: *connection };
+            }
             _ => {}
         }
-        (newly && self.failing.is_none()).then(|| "sent, waiting for an answer".into())
+        news
     }
 
-    /// Has half of the patience gone without an answer? Then it is time to look at the connections.
-    pub fn is_slow(&self, patience: Duration) -> bool {
-        self.outcome.is_none()
-            && !self.looked
-            && self.failing.is_none()
-            && self.sent.is_some_and(|sent| sent.elapsed() >= patience / 2)
-    }
-
-    /// The alert is over now: is the receiver told, and soon enough to follow it?
-    pub fn end(&mut self, metrics: &Exposition) -> Option<String> {
-        if !matches!(self.outcome, Some(Outcome::Delivered { .. })) || !self.send_resolved {
-            return None;
+    fn counted_after_resolve(&mut self, added: Counters, since: Duration, now: Duration) -> Option<&'static str> {
+        if added.answered() >= self.delivery.number as f64 {
+            self.set_resolved(Resolved::Delivered);
+            return Some("the resolved message was answered too");
         }
-        if self.interval > SOON || !self.alone {
-            self.over = Over::Later(self.interval);
-            return None;
-        }
-        self.before = Counters::of(metrics, &self.receiver, &self.kind);
-        (self.posted, self.over) = (Instant::now(), Over::Waiting);
-        Some("resolved, waiting for that to be answered".into())
-    }
-
-    fn step_over(&mut self, now: Counters, patience: Duration) -> Option<String> {
-        if self.over != Over::Waiting {
-            return None;
-        }
-        if now.answered() >= self.number as f64 {
-            self.over = Over::Told;
-            return Some("the end was answered too".into());
-        }
-        if self.posted.elapsed() > Duration::from_secs_f64(self.interval) + SLACK + patience {
-            self.over = Over::Failed("no answer to it".into());
+        let due = Duration::from_secs_f64(self.delivery.interval) + SLACK + self.delivery.patience;
+        if now - since > due {
+            self.set_resolved(Resolved::Failed("no answer to the resolved message".into()));
         }
         None
     }
 
+    fn set_resolved(&mut self, phase: Resolved) {
+        if let State::Delivered { resolved, .. } = &mut self.state {
+            *resolved = phase;
+        }
+    }
+
+    fn attempt_failed(&mut self, attempt: &FailedAttempt, now: Duration) -> Option<&'static str> {
+        if let State::Delivered { resolved: Resolved::Waiting { .. }, .. } = self.state {
+            if attempt.gives_up {
+                self.set_resolved(Resolved::Failed(attempt.error.clone()));
+            }
+            return None;
+        }
+        let (sent, connection, earlier) = match &self.state {
+            State::Waiting { .. } => (now, None, None),
+            State::Sent { at, connection } => (*at, *connection, None),
+            State::Retrying { sent, since, error } => (*sent, None, Some((*since, error.clone()))),
+            _ => return None,
+        };
+        if !attempt.gives_up {
+            let (since, first) = (earlier.as_ref().map_or(now, |(since, _)| *since), earlier.is_none());
+            self.state = State::Retrying { sent, since, error: attempt.error.clone() };
+            return first.then_some("failed, Alertmanager tries again");
+        }
+        // Giving up after the time for it names no cause; an attempt before may have.
+        let timed_out = attempt.error.contains("context deadline exceeded");
+        self.state = match earlier {
+            Some((_, error)) if timed_out => State::Refused { error },
+            None if timed_out => State::Unanswered { connection },
+            _ => State::Refused { error: attempt.error.clone() },
+        };
+        Some("failed")
+    }
+
+    fn held(&mut self, held: Option<&HeldStatus>) {
+        match &mut self.state {
+            State::NotSent { held: known } => *known = held.cloned(),
+            // What is silenced is not sent: nothing more is waited for.
+            State::Waiting { .. } if held.is_some_and(|held| !held.silenced_by.is_empty()) => {
+                self.state = State::NotSent { held: held.cloned() };
+            }
+            _ => {}
+        }
+    }
+
+    fn resolved(&mut self, metrics: &Exposition, now: Duration) -> Option<&'static str> {
+        let State::Delivered { resolved, .. } = &mut self.state else { return None };
+        if !self.delivery.send_resolved {
+            *resolved = Resolved::Off;
+            return None;
+        }
+        if self.delivery.interval > SOON || !self.delivery.alone {
+            *resolved = Resolved::Later(self.delivery.interval);
+            return None;
+        }
+        *resolved = Resolved::Waiting { since: now };
+        self.before = Counters::read(metrics, &self.delivery.receiver, &self.delivery.kind);
+        Some("resolved, waiting for an answer to that")
+    }
+
+    /// Is it time to look at the connection? Half of the patience has gone without an answer.
+    pub fn wants_connection(&self, now: Duration) -> bool {
+        matches!(self.state, State::Sent { at, connection: None } if now - at >= self.delivery.patience / 2)
+    }
+
+    /// Is it known what became of the alert's message?
+    pub fn is_settled(&self) -> bool {
+        !matches!(self.state, State::Waiting { .. } | State::Sent { .. } | State::Retrying { .. })
+    }
+
+    /// And of the message that it is resolved?
     pub fn is_done(&self) -> bool {
-        self.outcome.is_some() && self.over != Over::Waiting
+        self.is_settled() && !matches!(self.state, State::Delivered { resolved: Resolved::Waiting { .. }, .. })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn route() -> Route {
-        let config = serde_json::json!({"route": {"receiver": "a", "group_by": ["instance"], "group_wait": "1s", "group_interval": "2s"}});
-        crate::routing::Tree::of(&config).expect("a tree").root
-    }
-
-    fn metrics(begun: u32, requests: u32, failed: u32) -> Exposition {
-        let labels = "{integration=\"webhook\",receiver_name=\"a\"}";
-        Exposition::read(&format!(
-            "alertmanager_notifications_total{labels} {begun}\nalertmanager_notification_requests_total{labels} {requests}\nalertmanager_notification_requests_failed_total{labels} {failed}\n"
-        ))
-    }
-
-    fn attempt(last: bool, said: &str) -> Attempt {
-        Attempt {
-            receiver: "a".into(),
-            kind: "webhook".into(),
-            group: "{instance=\"x1\"}".into(),
-            last,
-            said: said.into(),
-        }
-    }
-
-    fn track() -> DeliveryTracker {
-        let mut track = DeliveryTracker::new("a", "webhook", 1, &route(), "x1", &["instance"]);
-        track.send_resolved = true;
-        track.begin(&metrics(5, 5, 1));
-        track
-    }
-
-    #[test]
-    fn a_message_is_sent_answered_and_its_end_too() {
-        let patience = Duration::from_secs(10);
-        let mut track = track();
-        assert_eq!(track.step(&metrics(5, 5, 1), patience), None);
-        assert_eq!(track.step(&metrics(6, 5, 1), patience).as_deref(), Some("sent, waiting for an answer"));
-        track.step(&metrics(6, 6, 1), patience);
-        assert!(matches!(track.outcome, Some(Outcome::Delivered { retries: 0, .. })));
-        assert!(track.end(&metrics(6, 6, 1)).is_some() && !track.is_done());
-        track.step(&metrics(7, 7, 1), patience);
-        assert!(track.over == Over::Told && track.is_done());
-    }
-
-    #[test]
-    fn a_reload_in_between_starts_the_counting_anew() {
-        let mut track = track();
-        track.step(&metrics(1, 1, 0), Duration::from_secs(10));
-        assert!(matches!(track.outcome, Some(Outcome::Delivered { .. })));
-    }
-
-    #[test]
-    fn a_failure_is_final_when_alertmanager_gives_up_and_not_answered_when_it_only_ran_out_of_time() {
-        let mut first = track();
-        assert!(first.heard(&attempt(false, "status code 500")).is_some() && first.outcome.is_none());
-        first.heard(&attempt(true, "context deadline exceeded"));
-        assert_eq!(first.outcome, Some(Outcome::Refused("status code 500".into())));
-        let mut second = track();
-        second.heard(&attempt(true, "context deadline exceeded"));
-        assert_eq!(second.outcome, Some(Outcome::Unanswered));
-        let mut third = track();
-        third.heard(&Attempt { group: "{instance=\"y\"}".into(), ..attempt(true, "another's") });
-        assert_eq!(third.outcome, None);
-    }
-}
+mod tests;

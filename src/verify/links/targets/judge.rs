@@ -11,6 +11,7 @@ use crate::deployed::stack::{Deployed, Services};
 use crate::docker;
 use crate::fix::Fix;
 use crate::verify::links::containers;
+use crate::verify::reload;
 use crate::verify::report::{Checked, Finding, Link};
 use crate::verify::snapshot::{Down, Snapshot};
 
@@ -40,10 +41,15 @@ pub fn unreachable(link: Link, services: &Services, error: &str) -> Checked {
     let Some((name, deployed)) = services.first_of("prometheus") else {
         return Checked::not_checked(link, "this stack has no Prometheus", None);
     };
-    let because = (!deployed.is_running()).then(|| containers::id(name));
-    let logs = Fix::watchpost(["logs", name]).note("shows why");
-    let finding = Finding::broken(format!("prometheus:{}", link.name()), name, "does not answer");
-    Checked::new(link, &[], vec![finding.why(error).because(because).fix(logs)])
+    Checked::new(link, &[], vec![silent(link, name, deployed.is_running(), error)])
+}
+
+/// Prometheus does not answer.
+pub fn silent(link: Link, service: &str, running: bool, error: &str) -> Finding {
+    let because = (!running).then(|| containers::id(service));
+    let logs = Fix::watchpost(["logs", service]).note("shows why");
+    let finding = Finding::broken(format!("prometheus:{}", link.name()), service, "does not answer");
+    finding.why(error).because(because).fix(logs)
 }
 
 /// Broken targets, for what rests on them.
@@ -144,14 +150,8 @@ fn configuration(services: &Services, targets: &TargetsSnapshot) -> Option<Findi
     if targets.accepted != Some(false) {
         return None;
     }
-    let line = targets.logs.get(name).and_then(|log| docker::error_line(log));
-    let mut finding = Finding::broken("configuration:prometheus", name, "rejected the new configuration")
-        .why("it still runs the old one");
-    if let Some(line) = line {
-        finding = finding.why(format!("its log says: {line}"));
-    }
-    let restart = Fix::docker(["restart", &deployed.container.name]);
-    Some(finding.fix(Fix::words("correct what its log names").then(restart)))
+    let log = targets.logs.get(name).map(Vec::as_slice).unwrap_or_default();
+    Some(reload::rejected("configuration:prometheus", name, &deployed.container.name, log))
 }
 
 /// Deployed scrape jobs that Prometheus does not have.
@@ -395,8 +395,8 @@ mod tests {
         let node = target_named("node", "http://node-exporter:9100/metrics", "up", "");
         let checked = judge(&snapshot(&catalog, vec![node]), &looked);
         let rejected = only(&checked.findings, "configuration:prometheus");
-        assert_eq!(rejected.what, "rejected the new configuration");
-        assert_eq!(rejected.why, ["it still runs the old one", "its log says: no such field"]);
+        assert_eq!(rejected.what, "rejected the new configuration and still runs the old one");
+        assert_eq!(rejected.why, ["no such field"]);
         let missing = only(&checked.findings, "job:shop");
         assert_eq!(missing.fix_text(), "docker restart shop-prometheus-1");
         assert!(!checked.findings.iter().any(|finding| finding.id == "job:node"));

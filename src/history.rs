@@ -1,15 +1,15 @@
-//! When alerts fired, and when a rule would have.
+//! When alerts fired, and when a rule would have fired.
 
 use std::collections::BTreeMap;
 
 use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Prometheus, Series};
 
-/// Prometheus yields no more points than this of a series in one answer.
+/// Prometheus returns no more points of a series than this in one answer.
 const POINTS: f64 = 10_000.0;
-/// No more points than this are looked at in all; beyond, they lie further apart.
+/// A simulation looks at no more points than this: over a longer time they are further apart.
 const MOST: f64 = 40_000.0;
-/// Prometheus looks back so far for a sample, in seconds: fired alerts are looked for no more coarsely.
+/// How far Prometheus looks back for a sample, in seconds: a coarser search would miss fired alerts.
 const LOOKBACK: f64 = 300.0;
 
 /// One time that one set of labels fired. Times are seconds since the epoch.
@@ -19,7 +19,7 @@ pub struct Firing {
     /// The expression held since then.
     pub active: f64,
     pub began: f64,
-    /// `None`: it still fires at the end of what was looked at.
+    /// `None`: it still fires at the end of the simulated time.
     pub ended: Option<f64>,
 }
 
@@ -28,15 +28,15 @@ pub struct Firing {
 pub struct Simulation {
     /// By time.
     pub firings: Vec<Firing>,
-    /// Times that the expression held, and not long enough.
+    /// How often the expression held, but not long enough.
     pub near: usize,
-    /// Seconds between two looks.
+    /// Seconds between two points.
     pub step: f64,
 }
 
 /// A rule as it is simulated; all in seconds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Subject {
+pub struct SimulatedRule {
     pub expr: String,
     pub wait: f64,
     pub keep: f64,
@@ -45,20 +45,20 @@ pub struct Subject {
 
 /// Evaluates the expression over the past, as Prometheus would have.
 ///
-/// Errors: Prometheus's own words for an expression that it does not take.
+/// Errors: Prometheus's own words for an expression that it rejects.
 pub async fn simulate(
     prometheus: &Prometheus<'_>,
-    subject: &Subject,
+    rule: &SimulatedRule,
     start: f64,
     end: f64,
 ) -> Result<Simulation, ApiError> {
-    let step = step(subject.interval, end - start);
+    let step = step(rule.interval, end - start);
     let end = (end / step).floor() * step;
     let mut all: BTreeMap<Vec<(String, String)>, Series> = BTreeMap::new();
     let mut from = (start / step).ceil() * step;
     while from <= end {
         let to = (from + step * POINTS).min(end);
-        for mut series in prometheus.range(&subject.expr, from, to, step).await? {
+        for mut series in prometheus.range(&rule.expr, from, to, step).await? {
             series.labels.remove("__name__");
             let key = series.labels.clone().into_iter().collect();
             match all.get_mut(&key) {
@@ -69,34 +69,34 @@ pub async fn simulate(
         from = to + step;
     }
     let series: Vec<Series> = all.into_values().collect();
-    Ok(replay(&series, subject, step, end))
+    Ok(replay(&series, rule, step, end))
 }
 
-/// Whole seconds, so that what Prometheus is asked for falls on them.
+/// In whole seconds, so that every point falls on a whole second.
 fn step(interval: f64, span: f64) -> f64 {
     interval.max((span / MOST).ceil()).max(1.0)
 }
 
-fn replay(series: &[Series], subject: &Subject, step: f64, end: f64) -> Simulation {
+fn replay(series: &[Series], rule: &SimulatedRule, step: f64, end: f64) -> Simulation {
     let mut simulation = Simulation { step, ..Simulation::default() };
-    for one in series {
+    for series in series {
         let mut firing: Option<Firing> = None;
-        for (first, last) in runs(&one.points, step) {
-            // While it is kept firing, it goes on without waiting anew.
+        for (first, last) in runs(&series.points, step) {
+            // While `keep_firing_for` lasts, it continues without waiting again.
             if let Some(kept) = firing.take_if(|kept| kept.ended.is_some_and(|ended| first <= ended)) {
-                let ended = over(last, subject.keep, step, end);
+                let ended = end_of(last, rule.keep, step, end);
                 firing = Some(Firing { ended, ..kept });
                 continue;
             }
             simulation.firings.extend(firing.take());
-            // The first look at which it has held for long enough.
-            let began = first + (subject.wait / step).ceil() * step;
+            // The first point at which it has held for long enough.
+            let began = first + (rule.wait / step).ceil() * step;
             if began > last + step / 2.0 {
                 simulation.near += 1;
                 continue;
             }
-            let ended = over(last, subject.keep, step, end);
-            firing = Some(Firing { labels: one.labels.clone(), active: first, began, ended });
+            let ended = end_of(last, rule.keep, step, end);
+            firing = Some(Firing { labels: series.labels.clone(), active: first, began, ended });
         }
         simulation.firings.extend(firing);
     }
@@ -104,13 +104,13 @@ fn replay(series: &[Series], subject: &Subject, step: f64, end: f64) -> Simulati
     simulation
 }
 
-/// It is over at the first look at which it does not hold; `None` when that lies behind the end.
-fn over(last: f64, keep: f64, step: f64, end: f64) -> Option<f64> {
-    let over = last + step + keep;
-    (over <= end + step / 2.0).then_some(over)
+/// It ends at the first point at which it does not hold; `None` when that is past the end.
+fn end_of(last: f64, keep: f64, step: f64, end: f64) -> Option<f64> {
+    let ended = last + step + keep;
+    (ended <= end + step / 2.0).then_some(ended)
 }
 
-/// From when to when points follow each other without a gap.
+/// First and last of the points that follow each other without a gap.
 fn runs(points: &[(f64, f64)], step: f64) -> Vec<(f64, f64)> {
     let mut runs: Vec<(f64, f64)> = Vec::new();
     for (at, _) in points {
@@ -122,7 +122,7 @@ fn runs(points: &[(f64, f64)], step: f64) -> Vec<(f64, f64)> {
     runs
 }
 
-/// When each alert fired last within `window` seconds before now, by its name; `None`: within it, and not known when.
+/// When each alert last fired within the last `window` seconds, by its name; `None`: the time is unknown.
 pub async fn last_fired(prometheus: &Prometheus<'_>, window: f64) -> Result<BTreeMap<String, Option<f64>>, ApiError> {
     let seconds = window.ceil();
     let fired = format!("count by (alertname) (count_over_time(ALERTS{{alertstate=\"firing\"}}[{seconds}s]))");
@@ -146,17 +146,17 @@ mod tests {
         vec![Series { labels: BTreeMap::new(), points: points.iter().map(|at| (*at, 1.0)).collect() }]
     }
 
-    fn subject(wait: f64, keep: f64) -> Subject {
-        Subject { expr: "x".into(), wait, keep, interval: 10.0 }
+    fn rule(wait: f64, keep: f64) -> SimulatedRule {
+        SimulatedRule { expr: "x".into(), wait, keep, interval: 10.0 }
     }
 
     fn replayed(points: &[f64], wait: f64, keep: f64) -> (Vec<(f64, Option<f64>)>, usize) {
-        let simulation = replay(&series(points), &subject(wait, keep), 10.0, 200.0);
+        let simulation = replay(&series(points), &rule(wait, keep), 10.0, 200.0);
         (simulation.firings.iter().map(|firing| (firing.began, firing.ended)).collect(), simulation.near)
     }
 
     #[test]
-    fn it_fires_when_it_has_held_for_long_enough_and_a_gap_starts_the_wait_anew() {
+    fn it_fires_when_it_has_held_for_long_enough_and_a_gap_starts_the_wait_again() {
         let points = [0.0, 10.0, 20.0, 40.0, 50.0, 60.0, 70.0, 190.0, 200.0];
         assert_eq!(replayed(&points, 30.0, 0.0), (vec![(70.0, Some(80.0))], 2));
         assert_eq!(replayed(&points, 0.0, 0.0), (vec![(0.0, Some(30.0)), (40.0, Some(80.0)), (190.0, None)], 0));
@@ -172,7 +172,7 @@ mod tests {
     fn label_sets_fire_each_on_their_own() {
         let mut two = series(&[0.0, 10.0]);
         two.push(Series { labels: BTreeMap::from([("a".into(), "b".into())]), points: vec![(10.0, 1.0), (20.0, 1.0)] });
-        let simulation = replay(&two, &subject(10.0, 0.0), 10.0, 200.0);
+        let simulation = replay(&two, &rule(10.0, 0.0), 10.0, 200.0);
         assert_eq!(simulation.firings.iter().map(|f| f.began).collect::<Vec<_>>(), [10.0, 20.0]);
     }
 

@@ -1,4 +1,4 @@
-//! A stack as it is from moment to moment: services as Docker tells of them, targets and alerts as Prometheus is asked.
+//! A stack as it changes: services from Docker's events, targets and alerts by asking Prometheus.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::docker::{self, Client};
 
 pub use crate::docker::ServiceStatus;
 
-/// One moment. As JSON, with the stack's name, a line of `status --watch -o json`.
+/// The state at one moment. As JSON, with the stack's name, it is a line of `status --watch -o json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Live {
     pub services: Vec<ServiceStatus>,
-    /// `None`: Prometheus could not be asked.
+    /// `None`: Prometheus did not answer.
     pub targets: Option<Targets>,
-    /// Those that fire, without those of severity `none`, which fire all the time.
-    pub alerts: Vec<Firing>,
+    /// Firing alerts, without those of severity `none`, which always fire.
+    pub alerts: Vec<FiringAlert>,
     /// Who does not answer, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Targets {
     pub up: usize,
     /// Not scraped yet.
     pub waiting: usize,
-    pub down: Vec<Down>,
+    pub down: Vec<DownTarget>,
 }
 
 impl Targets {
@@ -41,7 +41,7 @@ impl Targets {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Down {
+pub struct DownTarget {
     /// `node/localhost`
     pub name: String,
     /// In Prometheus's words.
@@ -49,11 +49,11 @@ pub struct Down {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Firing {
+pub struct FiringAlert {
     pub name: String,
     /// Empty: the alert has none.
     pub severity: String,
-    /// What it is about: `node/localhost`, or what tells it from its like.
+    /// What it is about: `node/localhost`, or the labels that distinguish it.
     pub subject: String,
     /// RFC 3339.
     pub since: Option<String>,
@@ -66,16 +66,16 @@ pub struct Watcher<'a> {
     changes: Option<Pin<Box<dyn Stream<Item = ()>>>>,
     tick: Interval,
     stack: Option<Stack>,
-    /// Is there news that was not looked at? Kept over a `next` that was given up.
+    /// Is there a change that was not read yet? Kept when a call of `next` is dropped.
     services_changed: bool,
     due: bool,
     live: Live,
-    /// Of Docker and of Prometheus.
-    trouble: (Option<String>, Option<String>),
+    /// Why Docker does not answer, and why Prometheus does not.
+    silent: (Option<String>, Option<String>),
 }
 
 impl<'a> Watcher<'a> {
-    /// Prometheus is asked every `interval`; Docker tells by itself.
+    /// Asks Prometheus every `interval`; Docker reports changes itself.
     pub fn new(client: &'a Client, name: &'a str, interval: Duration) -> Self {
         let mut tick = tokio::time::interval(interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -88,12 +88,12 @@ impl<'a> Watcher<'a> {
             services_changed: true,
             due: false,
             live: Live::default(),
-            trouble: (None, None),
+            silent: (None, None),
         }
     }
 
-    /// The next moment: after something happened to a container, or when the interval is over. It may be given up and
-    /// asked again.
+    /// The next state: after something happened to a container, or when the interval is over. The future may be dropped
+    /// and the call repeated.
     pub async fn next(&mut self) -> Live {
         loop {
             if self.services_changed {
@@ -104,19 +104,19 @@ impl<'a> Watcher<'a> {
             if self.due {
                 self.ask().await;
                 self.due = false;
-                let trouble = [&self.trouble.0, &self.trouble.1];
-                self.live.silent = trouble.into_iter().flatten().cloned().collect();
+                let silent = [&self.silent.0, &self.silent.1];
+                self.live.silent = silent.into_iter().flatten().cloned().collect();
                 return self.live.clone();
             }
             tokio::select! {
-                change = told(&mut self.changes) => match change {
+                change = next_change(&mut self.changes) => match change {
                     Some(()) => self.services_changed = true,
                     None => self.changes = None,
                 },
                 _ = self.tick.tick() => {
                     self.due = true;
                     if self.changes.is_none() {
-                        // The daemon went away; it may be back.
+                        // The daemon was gone; it may be back.
                         self.changes = Some(Box::pin(docker::changes(self.client, self.name)));
                         self.services_changed = true;
                     }
@@ -134,9 +134,9 @@ impl<'a> Watcher<'a> {
         match looked.await {
             Ok((stack, services)) => {
                 (self.stack, self.live.services) = (stack, services);
-                self.trouble.0 = None;
+                self.silent.0 = None;
             }
-            Err(error) => self.trouble.0 = Some(format!("Docker: {error}")),
+            Err(error) => self.silent.0 = Some(format!("Docker: {error}")),
         }
     }
 
@@ -147,38 +147,38 @@ impl<'a> Watcher<'a> {
         };
         let Some(prometheus) = prometheus else {
             (self.live.targets, self.live.alerts) = (None, Vec::new());
-            self.trouble.1 = self.stack.as_ref().map(|_| "Prometheus: it does not run".into());
+            self.silent.1 = self.stack.as_ref().map(|_| "Prometheus: it does not run".into());
             return;
         };
         let (targets, alerts) = tokio::join!(prometheus.targets(), prometheus.alerts());
         match (targets, alerts) {
             (Ok(targets), Ok(alerts)) => {
-                self.live.targets = Some(summed(&targets));
+                self.live.targets = Some(count_by_health(&targets));
                 self.live.alerts = firing(&alerts);
-                self.trouble.1 = None;
+                self.silent.1 = None;
             }
             (Err(why), _) | (_, Err(why)) => {
                 (self.live.targets, self.live.alerts) = (None, Vec::new());
-                self.trouble.1 = Some(format!("Prometheus: {why}"));
+                self.silent.1 = Some(format!("Prometheus: {why}"));
             }
         }
     }
 }
 
-/// Never, while there is nobody to tell.
-async fn told(changes: &mut Option<Pin<Box<dyn Stream<Item = ()>>>>) -> Option<()> {
+/// Waits for ever when the stream has ended.
+async fn next_change(changes: &mut Option<Pin<Box<dyn Stream<Item = ()>>>>) -> Option<()> {
     match changes {
         Some(changes) => changes.next().await,
         None => std::future::pending().await,
     }
 }
 
-fn summed(all: &[Target]) -> Targets {
+fn count_by_health(all: &[Target]) -> Targets {
     let mut targets = Targets::default();
     for target in all {
         match target.health.as_str() {
             "up" => targets.up += 1,
-            "down" => targets.down.push(Down { name: target.name(), error: short(&target.last_error) }),
+            "down" => targets.down.push(DownTarget { name: target.name(), error: without_url(&target.last_error) }),
             _ => targets.waiting += 1,
         }
     }
@@ -186,29 +186,32 @@ fn summed(all: &[Target]) -> Targets {
     targets
 }
 
-/// Without the URL, which the target's name stands for: `Get "http://...": dial tcp 172.18.0.3:9100: connect: ...`
-fn short(error: &str) -> String {
+/// Without the URL, which the target's name already says: `Get "http://...": dial tcp 172.18.0.3:9100: connect: ...`
+fn without_url(error: &str) -> String {
     let error = error.strip_prefix("Get \"").and_then(|rest| rest.split_once("\": ")).map_or(error, |(_, rest)| rest);
     error.lines().next().unwrap_or_default().to_owned()
 }
 
-fn firing(alerts: &[Alert]) -> Vec<Firing> {
-    let of = |alert: &Alert, name: &str| alert.labels.get(name).cloned().unwrap_or_default();
-    let one = |alert: &Alert| Firing {
-        name: of(alert, "alertname"),
-        severity: of(alert, "severity"),
-        subject: subject(alert),
-        since: alert.active_at.clone(),
-    };
-    let news = |alert: &&Alert| alert.state == "firing" && of(alert, "severity") != "none";
-    let mut firing: Vec<Firing> = alerts.iter().filter(news).map(one).collect();
-    let rank = |firing: &Firing| ["critical", "warning", "info"].iter().position(|name| *name == firing.severity);
-    firing
-        .sort_by(|a, b| (rank(a).unwrap_or(3), &a.name, &a.subject).cmp(&(rank(b).unwrap_or(3), &b.name, &b.subject)));
+/// The worst first.
+fn firing(alerts: &[Alert]) -> Vec<FiringAlert> {
+    let mut firing = Vec::new();
+    for alert in alerts.iter().filter(|alert| alert.state == "firing") {
+        let label = |name: &str| alert.labels.get(name).cloned().unwrap_or_default();
+        let (name, severity) = (label("alertname"), label("severity"));
+        if severity != "none" {
+            firing.push(FiringAlert { name, severity, subject: subject(alert), since: alert.active_at.clone() });
+        }
+    }
+    firing.sort_by(|a, b| (rank(a), &a.name, &a.subject).cmp(&(rank(b), &b.name, &b.subject)));
     firing
 }
 
-/// Its job and instance; where it has more labels, those as well.
+fn rank(alert: &FiringAlert) -> usize {
+    const WORST_FIRST: [&str; 3] = ["critical", "warning", "info"];
+    WORST_FIRST.iter().position(|name| *name == alert.severity).unwrap_or(WORST_FIRST.len())
+}
+
+/// Its job and instance, and the labels it has besides.
 fn subject(alert: &Alert) -> String {
     let plain = ["alertname", "severity", "job", "instance"];
     let label = |name: &str| alert.labels.get(name).map(String::as_str);
@@ -223,10 +226,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_without_the_url_that_the_target_stands_for() {
+    fn errors_are_shown_without_the_url_that_the_target_already_names() {
         let error = "Get \"http://node-exporter:9100/metrics\": dial tcp 172.18.0.3:9100: connect: connection refused";
-        assert_eq!(short(error), "dial tcp 172.18.0.3:9100: connect: connection refused");
-        assert_eq!(short("server returned HTTP status 401"), "server returned HTTP status 401");
+        assert_eq!(without_url(error), "dial tcp 172.18.0.3:9100: connect: connection refused");
+        assert_eq!(without_url("server returned HTTP status 401"), "server returned HTTP status 401");
     }
 
     #[test]
@@ -242,7 +245,8 @@ mod tests {
             alert("Down", "critical", "firing"),
             alert("Soon", "critical", "pending"),
         ];
-        let names: Vec<String> = firing(&all).into_iter().map(|one| format!("{} {}", one.name, one.subject)).collect();
+        let names: Vec<String> =
+            firing(&all).into_iter().map(|alert| format!("{} {}", alert.name, alert.subject)).collect();
         assert_eq!(names, ["Down j/i disk=a", "Slow j/i disk=a"]);
     }
 }

@@ -227,6 +227,31 @@ impl Stack {
 }
 
 #[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_found_by_component_and_parked_containers_are_left_out() {
+        let container = |service: &str, component: &str, parked: bool| {
+            let deployed = testing::deployed("shop", component, Service::default());
+            let text = serde_json::to_string(&deployed.service).expect("JSON");
+            let labels = [(label::SERVICE.to_owned(), text)].into();
+            Container { service: service.into(), labels, parked, ..deployed.container }
+        };
+        let containers = vec![
+            container("postgres-exporter-b", "postgres-exporter", false),
+            container("postgres-exporter-a", "postgres-exporter", false),
+            container("grafana", "grafana", true),
+        ];
+        let services = Services::read(&Observed { containers, ..Observed::default() });
+        let names: Vec<&str> = services.all_of("postgres-exporter").map(|(name, _)| name).collect();
+        assert_eq!(names, ["postgres-exporter-a", "postgres-exporter-b"]);
+        assert_eq!(services.first_of("postgres-exporter").map(|(name, _)| name), Some("postgres-exporter-a"));
+        assert!(services.first_of("grafana").is_none() && services.len() == 2);
+    }
+}
+
+#[cfg(test)]
 pub mod testing {
     use super::*;
     use crate::compose::Extension;

@@ -8,7 +8,7 @@ use anstyle::Style;
 use super::human::count;
 use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
 use super::table::{Cell, Table};
-use crate::live::{Firing, Live, ServiceStatus};
+use crate::live::{FiringAlert, Live, ServiceStatus};
 use crate::plan::observed::{Health, State};
 use crate::time;
 use crate::units::format_age;
@@ -162,7 +162,7 @@ fn alerts(live: &Live) -> Vec<String> {
     std::iter::once(format!("alerts   {head}")).chain(rows.lines().map(|row| format!("  {row}"))).collect()
 }
 
-fn style_of(alert: &Firing) -> Style {
+fn style_of(alert: &FiringAlert) -> Style {
     match alert.severity.as_str() {
         "critical" => BAD,
         "warning" => CHANGE,
@@ -226,7 +226,7 @@ pub fn changes(before: Option<&Live>, now: &Live) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::{Down, Targets};
+    use crate::live::{DownTarget, Targets};
 
     fn service(name: &str, state: State) -> ServiceStatus {
         ServiceStatus {
@@ -244,8 +244,8 @@ mod tests {
     }
 
     fn live() -> Live {
-        let down = |name: &str| Down { name: name.into(), error: "dial tcp: connection refused".into() };
-        let firing = |name: &str| Firing {
+        let down = |name: &str| DownTarget { name: name.into(), error: "dial tcp: connection refused".into() };
+        let firing = |name: &str| FiringAlert {
             name: name.into(),
             severity: "warning".into(),
             subject: "node/a".into(),

@@ -11,7 +11,7 @@ use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Prometheus};
 use crate::deployed::Stack;
 use crate::error::{Error, Exit};
-use crate::history::{Firing, Simulation, Subject, simulate};
+use crate::history::{Firing, SimulatedRule, Simulation, simulate};
 use crate::time;
 use crate::ui::human::count;
 use crate::ui::style::{DIM, STRONG, paint};
@@ -90,7 +90,7 @@ fn wrong(expr: &str, refusal: &ApiError) -> Error {
 }
 
 /// Errors: the alert is not deployed, and there is no expression.
-fn subject(args: &Args, groups: &[Group]) -> Result<Subject> {
+fn subject(args: &Args, groups: &[Group]) -> Result<SimulatedRule> {
     let all: Vec<_> =
         groups.iter().flat_map(|g| g.rules.iter().map(move |r| (g, r))).filter(|(_, r)| r.is_alert()).collect();
     let found = args.alert.as_ref().map(|name| (name, all.iter().find(|(_, rule)| rule.name == *name)));
@@ -106,7 +106,7 @@ fn subject(args: &Args, groups: &[Group]) -> Result<Subject> {
             };
             Err(error.into())
         }
-        (expr, Some((_, Some((group, rule))))) => Ok(Subject {
+        (expr, Some((_, Some((group, rule))))) => Ok(SimulatedRule {
             expr: expr.clone().unwrap_or_else(|| rule.query.clone()),
             wait: wait.unwrap_or(rule.duration),
             keep: rule.keep_firing_for,
@@ -114,7 +114,7 @@ fn subject(args: &Args, groups: &[Group]) -> Result<Subject> {
         }),
         (expr, _) => {
             let interval = groups.first().map_or(15.0, |group| group.interval);
-            Ok(Subject { expr: expr.clone().unwrap_or_default(), wait: wait.unwrap_or(0.0), keep: 0.0, interval })
+            Ok(SimulatedRule { expr: expr.clone().unwrap_or_default(), wait: wait.unwrap_or(0.0), keep: 0.0, interval })
         }
     }
 }
@@ -130,7 +130,7 @@ fn lasted(firing: &Firing, end: f64) -> f64 {
 
 fn document(
     args: &Args,
-    subject: &Subject,
+    subject: &SimulatedRule,
     simulation: &Simulation,
     start: f64,
     from: Option<f64>,
@@ -161,7 +161,7 @@ fn document(
 fn text(
     name: &str,
     args: &Args,
-    subject: &Subject,
+    subject: &SimulatedRule,
     simulation: &Simulation,
     from: Option<f64>,
     end: f64,

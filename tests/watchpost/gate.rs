@@ -57,6 +57,18 @@ fn a_command_that_the_image_lacks_is_said_to_be_missing() {
     output.says("exited 127").says("(its command is not in the image)").says("no-such-program");
 }
 
+#[test]
+fn a_service_that_runs_and_does_not_answer_its_probe_is_given_up_after_the_timeout() {
+    let stack = Stack::new("minimal", "");
+    let overlay = sick(&stack, "exec sleep 1000", "");
+    let manifest = overlay.join("templates/sick/component.yaml");
+    let text = std::fs::read_to_string(&manifest).expect("read");
+    std::fs::write(&manifest, text + "probe: {port: 9999, path: /ready}\n").expect("written");
+    let catalog = overlay.to_str().expect("UTF-8").to_owned();
+    let output = stack.run(&["up", "--yes", "--no-verify", "--timeout", "8s", "--catalog", &catalog]).expect(3);
+    output.says("`sick` was not ready within 8 s").says("it does not answer on port 9999 yet");
+}
+
 /// Publishes the port as soon as nobody else does.
 fn take_port(name: &str, port: u16) -> Container {
     let publish = format!("127.0.0.1:{port}:80");

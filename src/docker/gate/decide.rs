@@ -108,9 +108,9 @@ pub async fn until_stable(
         }
     }
     match look().await {
-        Verdict::Failed(reason) => Err(reason),
-        // A service that answered its probe may still wait for its first healthcheck.
-        Verdict::Ready | Verdict::Waiting(_) => Ok(()),
+        Verdict::Failed(reason @ Reason::Exited { .. }) => Err(reason),
+        // A service that answered its probe may wait for its next healthcheck; one that was paused has an old result.
+        Verdict::Failed(_) | Verdict::Ready | Verdict::Waiting(_) => Ok(()),
     }
 }
 

@@ -73,6 +73,7 @@ async fn the_last_look_finds_what_lost_events_would_have_shown() {
     assert_eq!(stable_after(&[], Verdict::Failed(exited(1, false))).await, Err(exited(1, false)));
     assert_eq!(stable_after(&[], Verdict::Ready).await, Ok(()));
     assert_eq!(stable_after(&[], not_yet("its healthcheck has not passed yet")).await, Ok(()));
+    assert_eq!(stable_after(&[], Verdict::Failed(Reason::Unhealthy)).await, Ok(()), "from before it was unpaused");
 }
 
 #[tokio::test]

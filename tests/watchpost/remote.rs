@@ -1,7 +1,7 @@
 //! A Docker host that is not this machine: nothing of it can be reached but the daemon's API.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::support::Stack;
@@ -15,8 +15,8 @@ fn over_tcp() -> String {
     let address = format!("tcp://{}", listener.local_addr().expect("its address"));
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let answers: TcpStream = client.try_clone().expect("cloned");
-            join(client, answers, |bytes| bytes.to_vec());
+            let (answers, closing) = (client.try_clone().expect("cloned"), client.try_clone().expect("cloned"));
+            join(client, answers, |bytes| bytes.to_vec(), move || drop(closing.shutdown(Shutdown::Both)));
         }
     });
     address
@@ -27,8 +27,8 @@ fn forwarded(path: &std::path::Path, change: impl Fn(&[u8]) -> Vec<u8> + Clone +
     let listener = UnixListener::bind(path).expect("bound");
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let answers = client.try_clone().expect("cloned");
-            join(client, answers, change.clone());
+            let (answers, closing) = (client.try_clone().expect("cloned"), client.try_clone().expect("cloned"));
+            join(client, answers, change.clone(), move || drop(closing.shutdown(Shutdown::Both)));
         }
     });
     format!("unix://{}", path.display())
@@ -38,12 +38,13 @@ fn join(
     mut requests: impl Read + Send + 'static,
     mut answers: impl Write + Send + 'static,
     change: impl Fn(&[u8]) -> Vec<u8> + Send + 'static,
+    close: impl FnOnce() + Send + 'static,
 ) {
     let Ok(mut daemon) = UnixStream::connect(DAEMON) else { return };
     let mut to_daemon = daemon.try_clone().expect("cloned");
     std::thread::spawn(move || {
         drop(std::io::copy(&mut requests, &mut to_daemon));
-        drop(to_daemon.shutdown(std::net::Shutdown::Write));
+        drop(to_daemon.shutdown(Shutdown::Write));
     });
     std::thread::spawn(move || {
         let mut buffer = vec![0; 65_536];
@@ -52,6 +53,8 @@ fn join(
                 break;
             }
         }
+        // An exec ends with its connection.
+        close();
     });
 }
 

@@ -4,6 +4,7 @@ pub mod alertmanager;
 pub mod api;
 pub mod exposition;
 pub mod grafana;
+pub mod grafana_com;
 pub mod prometheus;
 #[cfg(test)]
 pub mod scripted;

@@ -1,4 +1,4 @@
-//! The bytes of your own rules and dashboards, checked as far as Prometheus and Grafana would pass over them in silence.
+//! Checks your own rules and dashboards for faults that Prometheus and Grafana ignore silently.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ pub struct OwnFile {
 impl OwnFile {
     fn text(&self) -> Result<&str> {
         let text = std::str::from_utf8(&self.content);
-        text.map_err(|error| Error::new(format!("`{}` is no text", self.path)).cause(error))
+        text.map_err(|error| Error::new(format!("`{}` is not text", self.path)).cause(error))
     }
 }
 
-/// Errors: no text, no YAML, or no `groups`.
+/// Errors: not text, not YAML, or no `groups`.
 pub fn check_rules(file: &OwnFile) -> Result<()> {
     let root = yaml::parse(&file.path, file.text()?)?;
     if root.get("groups").is_some() {
@@ -32,7 +32,7 @@ pub fn check_rules(file: &OwnFile) -> Result<()> {
         .hint("https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/"))
 }
 
-/// What a dashboard is told by, and where it stands.
+/// A `uid` or `title`, which only one dashboard may have.
 struct Title<'a> {
     key: &'static str,
     value: String,
@@ -41,7 +41,7 @@ struct Title<'a> {
     at: Option<Location>,
 }
 
-/// Errors: no JSON object, or a `uid` or `title` that another one has.
+/// Errors: not a JSON object, or a `uid` or `title` that another dashboard has.
 pub fn check_dashboards(files: &BTreeMap<String, OwnFile>, catalog: &Catalog) -> Vec<Error> {
     let shipped: Vec<(String, &[u8])> = catalog
         .components
@@ -65,8 +65,8 @@ pub fn check_dashboards(files: &BTreeMap<String, OwnFile>, catalog: &Catalog) ->
         };
         for title in titles(&file.path, &file.content, places.as_ref()) {
             if let Some(other) = seen.iter().find(|other| other.key == title.key && other.value == title.value) {
-                let error = Error::new(format!("the {} `{}` is taken by `{}`", title.key, title.value, other.owner))
-                    .hint(format!("give this dashboard another {}: Grafana shows one of the two only", title.key));
+                let error = Error::new(format!("the {} `{}` is used by `{}` too", title.key, title.value, other.owner))
+                    .hint(format!("give this dashboard another {}: Grafana shows only one of the two", title.key));
                 errors.push(match title.at.clone() {
                     Some(at) => error.at(at),
                     None => error.cause(format!("in `{}`", file.path)),
@@ -78,21 +78,21 @@ pub fn check_dashboards(files: &BTreeMap<String, OwnFile>, catalog: &Catalog) ->
     errors
 }
 
-/// JSON with an object at its root; its places, as far as they can be told.
+/// JSON with an object at its root; the places in it, as far as they are known.
 fn check_json(file: &OwnFile) -> Result<Option<Node>> {
     let text = file.text()?;
     let place =
         |line: usize, column: usize| yaml::Source::new(&file.path, text).location(line.max(1), column.max(1), 1);
     match serde_json::from_str::<serde_json::Value>(text) {
         Err(error) => {
-            let said = error.to_string();
-            let why = said.split(" at line ").next().unwrap_or(&said).to_owned();
+            let message = error.to_string();
+            let why = message.split(" at line ").next().unwrap_or(&message).to_owned();
             Err(Error::new(format!("this is not valid JSON: {why}")).at(place(error.line(), error.column())))
         }
         Ok(value) if !value.is_object() => Err(Error::new("a dashboard is a JSON object")
             .at(place(1, 1))
             .hint("export it in Grafana: Share, Export, Save to file")),
-        // JSON is YAML; where our reader of YAML gives up, errors name the file only.
+        // JSON is YAML; where our YAML reader gives up, errors name only the file.
         Ok(_) => Ok(yaml::parse(&file.path, text).ok()),
     }
 }

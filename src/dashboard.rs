@@ -28,7 +28,7 @@ pub const MAX_SCHEMA_VERSION: u64 = 42;
 pub fn parse(name: &str, text: &str) -> Result<Value> {
     let model: Value = serde_json::from_str(text).map_err(|error| {
         let at = Source::new(name, text).location(error.line().max(1), error.column().max(1), 1);
-        Error::new("this is no JSON").at(at).cause(error).hint("export it again, or fix the text at this place")
+        Error::new("this is not valid JSON").at(at).cause(error).hint("export it again, or fix the text at this place")
     })?;
     if model.is_object() {
         return Ok(model);

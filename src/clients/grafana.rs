@@ -5,7 +5,7 @@
 mod query;
 
 use base64::Engine as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clients::api::{ApiError, json, path_segment};
@@ -18,13 +18,13 @@ pub struct Grafana<'a> {
     endpoint: &'a ServiceEndpoint,
     user: String,
     password: Option<Secret>,
-    /// Major and minor, once health was asked.
-    version: std::cell::Cell<(u32, u32)>,
+    /// Major and minor version, once health was asked.
+    release: std::cell::Cell<(u32, u32)>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Health {
-    /// `13.2.3`; left out when it is told to hide it.
+    /// `13.2.3`; absent when Grafana is configured to hide it.
     #[serde(default)]
     pub version: String,
     /// `ok`
@@ -32,17 +32,17 @@ pub struct Health {
     pub database: String,
 }
 
-/// What became of a login.
+/// The result of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     Valid,
     /// The password of the secret is not the one of Grafana's volume.
     Wrong,
-    /// Too many wrong ones lately: none is taken for five minutes.
+    /// Too many wrong passwords lately: Grafana rejects every login for five minutes.
     Blocked,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DataSource {
     #[serde(default)]
@@ -60,21 +60,21 @@ pub struct DataSource {
 }
 
 impl DataSource {
-    /// Seconds between two scrapes as Grafana believes.
+    /// Seconds between two scrapes, by Grafana's own setting.
     pub fn scrape_interval(&self) -> f64 {
         let given = self.json_data["timeInterval"].as_str().and_then(crate::units::parse_grafana_duration);
         given.filter(|seconds| *seconds > 0.0).unwrap_or(15.0)
     }
 }
 
-/// A dashboard as Grafana has it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Held {
+/// A dashboard as Grafana stores it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredDashboard {
     pub dashboard: Value,
     pub meta: Meta,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
     /// Empty before Grafana 8, and for the general folder.
@@ -87,7 +87,7 @@ pub struct Meta {
 }
 
 /// One entry of a search.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hit {
     pub uid: String,
@@ -102,11 +102,7 @@ const PAGE: usize = 1000;
 impl<'a> Grafana<'a> {
     /// `password`: `None` when it could not be read.
     pub fn new(endpoint: &'a ServiceEndpoint, user: &str, password: Option<Secret>) -> Self {
-        Self { endpoint, user: user.to_owned(), password, version: std::cell::Cell::new((0, 0)) }
-    }
-
-    pub fn has_password(&self) -> bool {
-        self.password.is_some()
+        Self { endpoint, user: user.to_owned(), password, release: std::cell::Cell::new((0, 0)) }
     }
 
     fn with_login(&self, request: Request) -> Request {
@@ -115,35 +111,34 @@ impl<'a> Grafana<'a> {
         request.header("Authorization", format!("Basic {login}"))
     }
 
-    /// Could the administrator's password be read? Without one, questions are asked as nobody.
-    pub fn has_login(&self) -> bool {
+    /// Could the administrator's password be read? Without one, requests are anonymous.
+    pub fn has_password(&self) -> bool {
         self.password.is_some()
     }
 
-    /// Asks as the administrator.
-    pub async fn ask(&self, request: Request) -> Result<Response, ApiError> {
+    /// Sends a request as the administrator.
+    async fn ask(&self, request: Request) -> Result<Response, ApiError> {
         self.endpoint.send(&self.with_login(request)).await.map_err(ApiError::transport)
     }
 
-    /// The body of a good answer, else Grafana's words.
+    /// The body of a good answer. Errors: Grafana's own words.
     async fn get(&self, path: &str) -> Result<String, ApiError> {
         let answer = self.ask(Request::get(path)).await?;
         if answer.is_success() { Ok(answer.body) } else { Err(refusal(&answer)) }
     }
 
-    /// Whether it is there, without a login.
+    /// Whether Grafana is up; needs no login.
     pub async fn health(&self) -> Result<Health, ApiError> {
         let answer = self.endpoint.send(&Request::get("/api/health")).await.map_err(ApiError::transport)?;
         if !answer.is_success() {
             return Err(refusal(&answer));
         }
         let health: Health = json(&answer.body)?;
-        let mut numbers = health.version.split(['.', '-']).map_while(|part| part.parse().ok());
-        self.version.set((numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()));
+        self.release.set(release(&health.version));
         Ok(health)
     }
 
-    /// Tries the login once: five wrong ones in five minutes block the user.
+    /// Tries the login once: five wrong passwords in five minutes block the user.
     pub async fn login(&self) -> Result<Login, ApiError> {
         let answer = self.ask(Request::get("/api/user")).await?;
         match answer.status {
@@ -154,38 +149,37 @@ impl<'a> Grafana<'a> {
         }
     }
 
-    /// Is it older than this? What hides its version counts as new.
-    pub fn is_before(&self, major: u32, minor: u32) -> bool {
-        let version = self.version.get();
-        version > (0, 0) && version < (major, minor)
+    fn is_before(&self, major: u32, minor: u32) -> bool {
+        is_older(self.release.get(), (major, minor))
     }
 
-    pub async fn sources(&self) -> Result<Vec<DataSource>, ApiError> {
+    pub async fn data_sources(&self) -> Result<Vec<DataSource>, ApiError> {
         json(&self.get("/api/datasources").await?)
     }
 
-    /// Whether the data source answers, in its own words when it does not.
-    pub async fn source_health(&self, source: &DataSource) -> Result<(), ApiError> {
+    /// Whether Grafana reaches the data source. Errors: why not, in the words of Grafana or the source.
+    pub async fn data_source_health(&self, source: &DataSource) -> Result<(), ApiError> {
         if source.kind == "prometheus" && !self.is_before(9, 0) {
             let answer =
                 self.ask(Request::get(format!("/api/datasources/uid/{}/health", path_segment(&source.uid)))).await?;
             match answer.status {
-                // This Grafana has no such question, or no such plugin.
+                // This Grafana has no health check for it, or no such plugin.
                 404 => {}
                 _ if answer.is_success() => return Ok(()),
                 _ => return Err(refusal(&answer)),
             }
         }
         let path = if source.kind == "alertmanager" { "/api/v2/status" } else { "/api/v1/query?query=1%2B1" };
-        self.through(source, path).await.map(drop)
+        self.by_proxy(source, path).await.map(drop)
     }
 
-    /// Asks a data source through Grafana's proxy: by uid, and before 9 by number.
-    pub async fn through(&self, source: &DataSource, path: &str) -> Result<String, ApiError> {
+    /// Asks a data source through Grafana's proxy.
+    async fn by_proxy(&self, source: &DataSource, path: &str) -> Result<String, ApiError> {
         let answer = self.ask(Request::get(self.proxy(source, path))).await?;
         if answer.is_success() { Ok(answer.body) } else { Err(refusal(&answer)) }
     }
 
+    /// Before Grafana 9, the proxy knows data sources by number only.
     fn proxy(&self, source: &DataSource, path: &str) -> String {
         if self.is_before(9, 0) {
             format!("/api/datasources/proxy/{}{path}", source.id)
@@ -194,14 +188,14 @@ impl<'a> Grafana<'a> {
         }
     }
 
-    /// What a data source's Prometheus has under `data`.
+    /// The `data` of an answer of a data source's Prometheus.
     pub async fn prometheus(&self, source: &DataSource, path: &str) -> Result<Value, ApiError> {
-        let answer: Value = json(&self.through(source, path).await?)?;
+        let answer: Value = json(&self.by_proxy(source, path).await?)?;
         Ok(answer["data"].clone())
     }
 
-    /// `None` when it does not have it.
-    pub async fn dashboard(&self, uid: &str) -> Result<Option<Held>, ApiError> {
+    /// `None` when Grafana does not have it.
+    pub async fn dashboard(&self, uid: &str) -> Result<Option<StoredDashboard>, ApiError> {
         let answer = self.ask(Request::get(format!("/api/dashboards/uid/{}", path_segment(uid)))).await?;
         match answer.status {
             404 => Ok(None),
@@ -210,7 +204,7 @@ impl<'a> Grafana<'a> {
         }
     }
 
-    /// All dashboards.
+    /// All dashboards, page by page.
     pub async fn search(&self) -> Result<Vec<Hit>, ApiError> {
         let mut all: Vec<Hit> = Vec::new();
         for page in 1.. {
@@ -226,9 +220,28 @@ impl<'a> Grafana<'a> {
     }
 }
 
-/// Grafana's own words: `message`, or Prometheus's `error` behind its proxy.
+/// The major and minor number of a version; zeros when Grafana hides it.
+fn release(version: &str) -> (u32, u32) {
+    let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
+    (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
+}
+
+/// A Grafana that hides its version counts as new.
+fn is_older(release: (u32, u32), than: (u32, u32)) -> bool {
+    release > (0, 0) && release < than
+}
+
+/// The program that resets the administrator's password, inside the container.
+pub fn admin_tool(version: &str) -> &'static str {
+    if is_older(release(version), (9, 4)) { "grafana-cli" } else { "grafana cli" }
+}
+
+/// Grafana's own words: `message`, or Prometheus's `error` behind the proxy.
 fn refusal(answer: &Response) -> ApiError {
     let body: Option<Value> = serde_json::from_str(&answer.body).ok();
     let words = body.as_ref().and_then(|body| body["message"].as_str().or(body["error"].as_str()));
     ApiError::status(answer.status, words.filter(|words| !words.is_empty()).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

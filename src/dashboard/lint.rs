@@ -1,4 +1,4 @@
-//! Whether Grafana takes a dashboard from a file, and whether it shows there what it should.
+//! Whether Grafana accepts a dashboard from a file, and whether its panels can show data.
 
 mod panels;
 mod subject;
@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, panel, parse, place, title, uid};
 use crate::error::{Error, Severity};
 pub use subject::{Finding, Origin, Surroundings};
-use subject::{Subject, quoted};
+use subject::{LintedDashboard, quoted};
 
-/// Everything that can be said about people's own dashboard; errors are what Grafana refuses or what shows nothing.
+/// All findings about one of your dashboards; errors are what Grafana rejects or what shows nothing.
 pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
     let model = match parse(name, text) {
         Ok(model) => model,
@@ -22,14 +22,14 @@ pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
     if is_schema_v2(&model) {
         return findings;
     }
-    let mut subject = Subject { name, text, model: &model, origin: Origin::Own, findings: Vec::new() };
-    if around.taken.contains(uid(&model)) {
-        let error = Error::new(format!("the uid `{}` is that of a dashboard that Watchpost brings", uid(&model)));
+    let mut subject = LintedDashboard { name, text, model: &model, origin: Origin::Own, findings: Vec::new() };
+    if around.shipped_uids.contains(uid(&model)) {
+        let error = Error::new(format!("the uid `{}` belongs to a dashboard of Watchpost", uid(&model)));
         subject.add(
             Severity::Error,
             None,
             "\"uid\"",
-            error.hint("give it another: Grafana would keep only one of them"),
+            error.hint("choose another: Grafana would keep only one of the two"),
         );
     }
     panels::check(&mut subject, around);
@@ -38,18 +38,18 @@ pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
     findings
 }
 
-/// Expressions of a dashboard that our parser does not read, with their variables filled in; for Prometheus to judge.
+/// Expressions of a dashboard that our parser cannot read, with their variables filled in; for Prometheus to judge.
 pub fn unread(text: &str) -> Vec<String> {
     parse("", text).map(|model| panels::unread(&model)).unwrap_or_default()
 }
 
-/// Whether Grafana takes it: schema, uid, title, data sources, panels that ask nothing.
+/// Whether Grafana accepts it: schema, uid, title, data sources, panels without queries.
 pub fn structure(name: &str, text: &str, model: &Value, origin: Origin) -> Vec<Finding> {
-    let mut subject = Subject { name, text, model, origin, findings: Vec::new() };
+    let mut subject = LintedDashboard { name, text, model, origin, findings: Vec::new() };
     identity(&mut subject);
     if schema(&mut subject) {
         for panel in panel::panels(model) {
-            asks(&mut subject, &panel);
+            queries(&mut subject, &panel);
         }
         datasources(&mut subject, model);
     }
@@ -57,7 +57,7 @@ pub fn structure(name: &str, text: &str, model: &Value, origin: Origin) -> Vec<F
 }
 
 /// One uid, or one title, used twice in a folder takes write access from Grafana's whole provider
-/// (grafana/grafana#89085). Files by name and text; those that are no JSON are passed over.
+/// (grafana/grafana#89085). Files by name and text; those that are not JSON are skipped.
 pub fn twins<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Finding> {
     let mut seen: BTreeMap<(&str, String), &str> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -81,17 +81,17 @@ pub fn twins<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Fin
     findings
 }
 
-fn identity(subject: &mut Subject<'_>) {
+fn identity(subject: &mut LintedDashboard<'_>) {
     let uid = uid(subject.model);
     if !is_uid(uid) {
-        // Grafana gives one to a dashboard that has none, and refuses one that it cannot use.
+        // Grafana gives a uid to a dashboard without one, and rejects an invalid one.
         let severity = if uid.is_empty() { subject.strict() } else { Severity::Error };
-        let error = Error::new("the dashboard has no usable `uid`");
+        let error = Error::new("the dashboard has no valid `uid`");
         subject.add(
             severity,
             None,
             "\"uid\"",
-            error.hint("1 to 40 letters, digits, `-` and `_`; links and updates go by it"),
+            error.hint("write 1 to 40 letters, digits, `-` and `_`; links and updates use it"),
         );
     }
     if title(subject.model).trim().is_empty() && !is_schema_v2(subject.model) {
@@ -100,15 +100,13 @@ fn identity(subject: &mut Subject<'_>) {
     }
 }
 
-/// False when it is of a schema that the other checks cannot read.
-fn schema(subject: &mut Subject<'_>) -> bool {
+/// False when the other checks cannot read the schema.
+fn schema(subject: &mut LintedDashboard<'_>) -> bool {
     let model = subject.model;
     if is_schema_v2(model) || model.get("apiVersion").is_some() {
-        let error = Error::new("this is the newer schema, which Grafana does not take from files");
+        let error = Error::new("this is the newer schema, which Grafana rejects in files");
         let hint = match subject.origin {
-            Origin::Own if !is_schema_v2(model) => {
-                "`watchpost dashboards import FILE` takes the classic JSON out of it"
-            }
+            Origin::Own if !is_schema_v2(model) => "`watchpost dashboards import FILE` extracts the classic JSON",
             _ => "export it as classic JSON (Share, Export, `V1 resource` or `Classic`)",
         };
         subject.add(Severity::Error, None, "", error.hint(hint));
@@ -125,26 +123,26 @@ fn schema(subject: &mut Subject<'_>) -> bool {
         }
     }
     for key in ["__inputs", "__requires", "__elements"].into_iter().filter(|key| model.get(key).is_some()) {
-        let error = Error::new(format!("`{key}` is for the import dialog; from files Grafana passes over it"));
+        let error = Error::new(format!("`{key}` is for the import dialog; Grafana ignores it in files"));
         let (severity, hint) = match subject.origin {
-            Origin::Catalog => (Severity::Error, "take it out, and let data sources be `${datasource}`"),
-            Origin::Own if key == "__requires" => (Severity::Warning, "take it out"),
+            Origin::Catalog => (Severity::Error, "remove it, and write `${datasource}` as the data source"),
+            Origin::Own if key == "__requires" => (Severity::Warning, "remove it"),
             Origin::Own => (Severity::Error, "`watchpost dashboards import FILE` resolves it"),
         };
         subject.add(severity, None, key, error.hint(hint));
     }
     if model["id"].is_number() {
         let error = Error::new("`id` is another Grafana's number of this dashboard");
-        subject.add(subject.strict(), None, "\"id\"", error.hint("take it out; `uid` identifies the dashboard"));
+        subject.add(subject.strict(), None, "\"id\"", error.hint("remove it; `uid` identifies the dashboard"));
     }
     true
 }
 
-/// Panels that show no data of their own.
+/// Kinds of panels without queries.
 const WITHOUT_QUERIES: [&str; 8] =
     ["text", "news", "dashlist", "alertlist", "annolist", "welcome", "gettingstarted", "nodeGraph"];
 
-fn asks(subject: &mut Subject<'_>, panel: &panel::Panel<'_>) {
+fn queries(subject: &mut LintedDashboard<'_>, panel: &panel::Panel<'_>) {
     if WITHOUT_QUERIES.contains(&panel.kind) {
         return;
     }
@@ -157,11 +155,11 @@ fn asks(subject: &mut Subject<'_>, panel: &panel::Panel<'_>) {
     if panel.model.get("libraryPanel").is_some() && panel.model["targets"].as_array().is_none_or(Vec::is_empty) {
         let name = panel.model["libraryPanel"]["name"].as_str().unwrap_or(title);
         let error = Error::new(format!("the library panel `{name}` is in another Grafana's library"));
-        let hint = "export with `Export for sharing externally`, then `watchpost dashboards import FILE` puts it in";
+        let hint = "export with `Export for sharing externally`, then `watchpost dashboards import FILE` inlines it";
         return subject.add(Severity::Error, Some(title), "\"libraryPanel\"", error.hint(hint));
     }
     if panel.model["targets"].as_array().is_none_or(Vec::is_empty) {
-        let error = Error::new(format!("the panel `{title}` asks nothing")).hint("give it a query below `targets`");
+        let error = Error::new(format!("the panel `{title}` has no query")).hint("add a query under `targets`");
         subject.add(Severity::Error, Some(title), title, error);
     }
     for query in panel.queries().iter().filter(|query| fixed_rate(query.expr)) {
@@ -177,8 +175,8 @@ fn fixed_rate(expr: &str) -> bool {
     regex_lite::Regex::new(r"\b(rate|irate|increase)\([^\[\]]*\[\d").is_ok_and(|pattern| pattern.is_match(expr))
 }
 
-/// A data source is `{type, uid}`, its uid ours or a variable's; a name or an unresolved input finds nothing.
-fn datasources(subject: &mut Subject<'_>, value: &Value) {
+/// A data source is `{type, uid}`; a name or an unresolved input finds nothing.
+fn datasources(subject: &mut LintedDashboard<'_>, value: &Value) {
     match value {
         Value::Object(map) => {
             if let Some(Value::String(name)) = map.get("datasource") {
@@ -202,7 +200,7 @@ fn datasources(subject: &mut Subject<'_>, value: &Value) {
     }
 }
 
-fn named_source(subject: &mut Subject<'_>, name: &str) {
+fn named_source(subject: &mut LintedDashboard<'_>, name: &str) {
     let built_in = name.starts_with("-- ") || name == "grafana";
     if built_in && subject.origin == Origin::Own {
         return;

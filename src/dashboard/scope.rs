@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::variable::Chosen;
 
 /// No text becomes longer than this by its variables, in bytes: values that hold others could double without end.
 const MOST: usize = 256 << 10;
 
 /// What is in force for each variable.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Scope {
     values: BTreeMap<String, Chosen>,
 }

@@ -1,5 +1,6 @@
 //! The variables of a dashboard, and what Grafana would choose for them.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::regex::Choice;
@@ -69,7 +70,7 @@ pub enum Lookup<'a> {
 pub const ALL: &str = "$__all";
 
 /// What is in force for one variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chosen {
     /// What goes into queries, one or several; none when nothing can be chosen.
     pub values: Vec<String>,

@@ -1,22 +1,23 @@
-//! What was deployed to Grafana: data sources, folders and dashboards, from the service's own files.
+//! What should be in Grafana: data sources, folders and dashboards, from the service's own files.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dashboard;
-use crate::dashboard::import::Source;
+use crate::dashboard::import::ProvisionedSource;
 use crate::units;
 use crate::yaml;
 
-#[derive(Debug, Clone, Default)]
-pub struct Expected {
-    pub sources: Vec<Source>,
-    pub boards: Vec<ProvisionedDashboard>,
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Provisioning {
+    pub data_sources: Vec<ProvisionedSource>,
+    pub dashboards: Vec<ProvisionedDashboard>,
 }
 
 /// A dashboard's file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProvisionedDashboard {
     /// `shop.json`
     pub file: String,
@@ -25,78 +26,86 @@ pub struct ProvisionedDashboard {
     pub model: Value,
     pub folder: String,
     pub folder_uid: String,
-    /// People's own, rather than one that Watchpost brings.
+    /// Your own, rather than one that Watchpost brings.
     pub own: bool,
-    /// Why Grafana cannot take it, where that can be seen from the file.
-    pub refused: Option<String>,
+    /// Why Grafana rejects the file, where the file shows it.
+    pub rejected: Option<String>,
 }
 
-/// A folder of files, and Grafana's folder that they go to.
+/// A folder of files, and the folder in Grafana that they go to.
 struct Provider {
     path: String,
     folder: String,
     folder_uid: String,
 }
 
-impl Expected {
+impl Provisioning {
     /// From the files by path below `/etc/watchpost/current`.
-    pub fn of(files: &BTreeMap<String, Vec<u8>>) -> Self {
-        let mut expected = Self { sources: sources(files), boards: Vec::new() };
+    pub fn in_files(files: &BTreeMap<String, Vec<u8>>) -> Self {
+        let mut dashboards = Vec::new();
         for provider in providers(files) {
-            let inside = files.iter().filter_map(|(path, content)| Some((path.strip_prefix(&provider.path)?, content)));
-            for (file, content) in inside.filter(|(file, _)| file.ends_with(".json")) {
-                expected.boards.push(board(&provider, file, &String::from_utf8_lossy(content)));
+            for (path, content) in files {
+                let Some(file) = path.strip_prefix(&provider.path).filter(|file| file.ends_with(".json")) else {
+                    continue;
+                };
+                dashboards.push(dashboard(&provider, file, &String::from_utf8_lossy(content)));
             }
         }
-        twice(&mut expected.boards);
-        expected
+        reject_duplicates(&mut dashboards);
+        Self { data_sources: data_sources(files), dashboards }
     }
 }
 
-fn parsed(files: &BTreeMap<String, Vec<u8>>, folder: &str) -> Vec<Value> {
-    let inside = files.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".yml"));
-    let texts = inside.filter_map(|(path, content)| Some((path, std::str::from_utf8(content).ok()?)));
-    texts.filter_map(|(path, text)| Some(yaml::parse(path, text).ok()?.to_json())).collect()
+/// The entries under `key` of all provisioning files of a folder.
+fn entries(files: &BTreeMap<String, Vec<u8>>, folder: &str, key: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    for (path, content) in files {
+        if !path.starts_with(folder) || !path.ends_with(".yml") {
+            continue;
+        }
+        let Ok(text) = std::str::from_utf8(content) else { continue };
+        let Ok(document) = yaml::parse(path, text) else { continue };
+        found.extend(document.to_json()[key].as_array().cloned().unwrap_or_default());
+    }
+    found
 }
 
-fn text(value: &Value, key: &str) -> String {
+fn string(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// The data sources that the provisioning files name.
-pub fn sources(files: &BTreeMap<String, Vec<u8>>) -> Vec<Source> {
-    let documents = parsed(files, "provisioning/datasources/");
-    let entries = documents.iter().flat_map(|document| document["datasources"].as_array().into_iter().flatten());
-    let source =
-        |entry: &Value| Source { name: text(entry, "name"), uid: text(entry, "uid"), kind: text(entry, "type") };
-    entries.map(source).collect()
+/// The data sources in the provisioning files.
+pub fn data_sources(files: &BTreeMap<String, Vec<u8>>) -> Vec<ProvisionedSource> {
+    let entries = entries(files, "provisioning/datasources/", "datasources");
+    let source = |entry: &Value| ProvisionedSource {
+        name: string(entry, "name"),
+        uid: string(entry, "uid"),
+        kind: string(entry, "type"),
+    };
+    entries.iter().map(source).collect()
 }
 
-/// Seconds between two scrapes, as Grafana is told.
+/// Seconds between two scrapes, as Grafana is configured.
 pub fn scrape_interval(files: &BTreeMap<String, Vec<u8>>) -> Option<f64> {
-    let documents = parsed(files, "provisioning/datasources/");
-    let mut entries = documents.iter().flat_map(|document| document["datasources"].as_array().into_iter().flatten());
-    entries.find_map(|entry| units::parse_grafana_duration(entry["jsonData"]["timeInterval"].as_str()?))
+    let entries = entries(files, "provisioning/datasources/", "datasources");
+    entries.iter().find_map(|entry| units::parse_grafana_duration(entry["jsonData"]["timeInterval"].as_str()?))
 }
 
 fn providers(files: &BTreeMap<String, Vec<u8>>) -> Vec<Provider> {
-    let documents = parsed(files, "provisioning/dashboards/");
-    let entries = documents.iter().flat_map(|document| document["providers"].as_array().into_iter().flatten());
+    let entries = entries(files, "provisioning/dashboards/", "providers");
     let provider = |entry: &Value| {
         let path = entry["options"]["path"].as_str()?.strip_prefix("/etc/watchpost/current/")?;
-        let (folder, folder_uid) = (text(entry, "folder"), text(entry, "folderUid"));
+        let (folder, folder_uid) = (string(entry, "folder"), string(entry, "folderUid"));
         Some(Provider { path: format!("{}/", path.trim_end_matches('/')), folder, folder_uid })
     };
-    entries.filter_map(provider).collect()
+    entries.iter().filter_map(provider).collect()
 }
 
-fn board(provider: &Provider, file: &str, content: &str) -> ProvisionedDashboard {
+fn dashboard(provider: &Provider, file: &str, content: &str) -> ProvisionedDashboard {
     let parsed = dashboard::parse(file, content);
-    let refused = match &parsed {
-        Err(error) => Some(format!("the file is no JSON: {}", error.causes.join(": "))),
-        Ok(model) if dashboard::is_schema_v2(model) => {
-            Some("it is of schema v2, which Grafana does not take from files".into())
-        }
+    let rejected = match &parsed {
+        Err(error) => Some(format!("the file is not valid JSON: {}", error.causes.join(": "))),
+        Ok(model) if dashboard::is_schema_v2(model) => Some("it uses schema v2, which Grafana rejects in files".into()),
         Ok(model) if dashboard::title(model).is_empty() => Some("it has no title".into()),
         Ok(_) => None,
     };
@@ -112,22 +121,80 @@ fn board(provider: &Provider, file: &str, content: &str) -> ProvisionedDashboard
         folder: provider.folder.clone(),
         folder_uid: provider.folder_uid.clone(),
         own: provider.path.contains("/own/"),
-        refused,
+        rejected,
     }
 }
 
-/// Of two with one uid, or one title in a folder, Grafana takes neither.
-fn twice(boards: &mut [ProvisionedDashboard]) {
-    for index in 0..boards.len() {
-        let one = &boards[index];
-        let twin = boards.iter().enumerate().find(|(other, board)| {
-            *other != index
-                && ((!one.uid.is_empty() && board.uid == one.uid)
-                    || (board.folder_uid == one.folder_uid && board.title == one.title))
+/// Grafana rejects both of two dashboards with one uid, or with one title in a folder.
+fn reject_duplicates(dashboards: &mut [ProvisionedDashboard]) {
+    let mut reasons = Vec::new();
+    for (index, dashboard) in dashboards.iter().enumerate() {
+        let twin = dashboards.iter().enumerate().find_map(|(other, twin)| {
+            let same_uid = !dashboard.uid.is_empty() && twin.uid == dashboard.uid;
+            let same_title = twin.folder_uid == dashboard.folder_uid && twin.title == dashboard.title;
+            (other != index && (same_uid || same_title)).then_some(twin)
         });
-        let Some((_, twin)) = twin else { continue };
-        let what = if twin.uid == one.uid { "uid" } else { "title" };
-        let why = format!("`{}` has the same {what}: Grafana then stops updating the whole folder", twin.file);
-        boards[index].refused.get_or_insert(why);
+        if let Some(twin) = twin {
+            let what = if twin.uid == dashboard.uid { "uid" } else { "title" };
+            let why = format!("`{}` has the same {what}: Grafana then stops updating the whole folder", twin.file);
+            reasons.push((index, why));
+        }
+    }
+    for (index, why) in reasons {
+        dashboards[index].rejected.get_or_insert(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provisioning(dashboards: &[(&str, &str)]) -> Provisioning {
+        let provider = "providers: [{folder: Shop, folderUid: shop, options: {path: /etc/watchpost/current/own}}]";
+        let source = "datasources: [{name: P, uid: p, type: prometheus, jsonData: {timeInterval: 10s}}]";
+        let mut files = BTreeMap::from([
+            ("provisioning/dashboards/own.yml".to_owned(), provider.as_bytes().to_vec()),
+            ("provisioning/datasources/p.yml".to_owned(), source.as_bytes().to_vec()),
+            ("elsewhere/x.json".to_owned(), b"{}".to_vec()),
+        ]);
+        files.extend(dashboards.iter().map(|(name, text)| (format!("own/{name}"), text.as_bytes().to_vec())));
+        assert_eq!(scrape_interval(&files), Some(10.0));
+        Provisioning::in_files(&files)
+    }
+
+    #[test]
+    fn dashboards_are_those_in_the_folders_of_the_providers() {
+        let found = provisioning(&[("a.json", r#"{"uid": "a", "title": "A"}"#), ("notes.txt", "")]);
+        assert_eq!(found.data_sources[0].uid, "p");
+        let [dashboard] = &found.dashboards[..] else { panic!("{found:?}") };
+        assert_eq!(
+            (dashboard.file.as_str(), dashboard.folder.as_str(), &dashboard.rejected),
+            ("a.json", "Shop", &None)
+        );
+    }
+
+    #[test]
+    fn files_that_grafana_rejects_say_why() {
+        let found = provisioning(&[
+            ("a.json", r#"{"uid": "x", "title": "A"}"#),
+            ("b.json", r#"{"uid": "x", "title": "B"}"#),
+            ("c.json", r#"{"uid": "c", "title": "D"}"#),
+            ("d.json", r#"{"uid": "d", "title": "D"}"#),
+            ("e.json", "{"),
+            ("f.json", r#"{"title": "F", "elements": {}}"#),
+            ("g.json", r#"{"uid": "g"}"#),
+        ]);
+        let why: Vec<&str> = found.dashboards.iter().map(|d| d.rejected.as_deref().unwrap_or("accepted")).collect();
+        for (why, expected) in why.iter().zip([
+            "`b.json` has the same uid",
+            "`a.json` has the same uid",
+            "`d.json` has the same title",
+            "`c.json` has the same title",
+            "the file is not valid JSON",
+            "it uses schema v2",
+            "it has no title",
+        ]) {
+            assert!(why.starts_with(expected), "{why}");
+        }
     }
 }

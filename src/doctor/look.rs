@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::catalog::Catalog;
-use crate::clients::api::{self, json};
+use crate::clients::api;
 use crate::clients::exposition::Exposition;
+use crate::clients::grafana::DataSource;
 use crate::clients::prometheus::Prometheus;
 use crate::compose::Service;
+use crate::dashboard::import::ProvisionedSource;
+use crate::deployed::provisioning;
 use crate::deployed::stack::Stack;
 use crate::docker::{self, Client, Host, Inspection, Request};
 use crate::plan::Observed;
@@ -17,6 +20,7 @@ use crate::promql::quoted;
 use crate::render::Bundle;
 use crate::units::parse_duration;
 use crate::verify::clock::ClockReading;
+use crate::verify::links::dashboards::access::{self, Access};
 use crate::yaml;
 
 /// An answer, or why there is none.
@@ -77,30 +81,10 @@ pub struct AlertmanagerSeen {
 }
 
 pub struct GrafanaSeen {
-    pub service: String,
-    /// The administrator's name and the file of the password inside the container.
-    pub user: String,
-    pub password_file: String,
-    /// Data sources (name, uid, provisioned), asked as the administrator; a status when it was refused.
-    pub sources: Result<Vec<Source>, Refused>,
-    /// Data sources that we provision: (name, uid).
-    pub provisioned: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// The password is not the one that Grafana has.
-    Login,
-    /// In words.
-    Other(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-pub struct Source {
-    pub name: String,
-    pub uid: String,
-    #[serde(default, rename = "readOnly")]
-    pub read_only: bool,
+    pub access: Access,
+    /// All of Grafana; empty when the login is not valid.
+    pub data_sources: Vec<DataSource>,
+    pub provisioned: Vec<ProvisionedSource>,
 }
 
 /// Looks at everything and changes nothing. What does not answer is not an error here: the checks judge it.
@@ -255,41 +239,10 @@ async fn alertmanager((stack, service): (&Stack, &str)) -> Asked<AlertmanagerSee
 }
 
 async fn grafana((stack, service): (&Stack, &str)) -> Asked<GrafanaSeen> {
-    let environment = &stack.services[service].service.environment;
-    let setting = |name: &str| environment.get(name).cloned();
-    let user = setting("GF_SECURITY_ADMIN_USER").unwrap_or_else(|| "admin".into());
-    let password_file =
-        setting("GF_SECURITY_ADMIN_PASSWORD__FILE").ok_or("its password is not managed by Watchpost")?;
-    let (asked, provisioned) =
-        tokio::join!(stack.grafana(), file(stack, service, "provisioning/datasources/watchpost.yml"));
-    let asked = asked.ok_or("it is unreachable from here")?;
-    Ok(GrafanaSeen {
-        service: service.to_owned(),
-        user,
-        password_file,
-        // One request both logs in and lists: five failed logins lock the account.
-        sources: sources(&asked).await,
-        provisioned: provisioned.map(|file| declared(&file)).unwrap_or_default(),
-    })
-}
-
-async fn sources(grafana: &crate::clients::grafana::Grafana<'_>) -> Result<Vec<Source>, Refused> {
-    let other = |refusal: crate::clients::api::ApiError| Refused::Other(refusal.to_string());
-    if !grafana.has_login() {
-        return Err(Refused::Other("its password in the container is unreadable".into()));
-    }
-    let answer = grafana.ask(Request::get("/api/datasources")).await.map_err(other)?;
-    match answer.status {
-        200 => json(&answer.body).map_err(other),
-        401 => Err(Refused::Login),
-        status => Err(Refused::Other(format!("it answers {status}"))),
-    }
-}
-
-fn declared(file: &Value) -> Vec<(String, String)> {
-    let sources = file["datasources"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let pair = |source: &Value| Some((source["name"].as_str()?.to_owned(), source["uid"].as_str()?.to_owned()));
-    sources.iter().filter_map(pair).collect()
+    let look = access::look(stack, service, &stack.services[service]);
+    let ((access, opened), files) = tokio::join!(look, stack.files(service));
+    let data_sources = opened.map(|opened| opened.data_sources).unwrap_or_default();
+    Ok(GrafanaSeen { access, data_sources, provisioned: provisioning::data_sources(files) })
 }
 
 impl Seen<'_> {

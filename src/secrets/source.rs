@@ -1,6 +1,6 @@
 //! Where values come from: the environment, files, commands.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::Secret;
 use crate::compose;
@@ -37,7 +37,7 @@ pub fn load(name: &str, secret: &compose::Secret, environment: &Environment<'_>)
         return Err(Error::new(format!("the secret `{name}` has no source"))
             .hint(format!("add `env`, `file` or `command` to `{name}` under `secrets:`")));
     };
-    let path = environment.folder.join(file);
+    let path: PathBuf = environment.folder.join(file).components().filter(|part| *part != Component::CurDir).collect();
     let cannot = |why: String| {
         Error::new(format!("the secret `{name}` cannot be read"))
             .cause(format!("`{}`: {why}", path.display()))

@@ -130,8 +130,9 @@ fn wrong_panels(stack: &Stack) {
     let misspelled = finding(&report, "panel:shop/2/A");
     assert_eq!(misspelled["subject"], "Shop / Misspelled");
     assert_eq!(misspelled["what"], "no target has `prometheus_htpp_requests_total`");
+    assert_eq!(misspelled["why"][0], "did you mean `prometheus_http_requests_total`?");
     let fix = misspelled["fix"]["text"].as_str().expect("a fix");
-    assert!(fix.contains("`prometheus_http_requests_total` meant?") && fix.contains("`shop.json`"), "{fix}");
+    assert!(fix.starts_with("in shop.json: correct the query A"), "{fix}");
     let elsewhere = finding(&report, "panel:shop/3/A");
     assert_eq!(elsewhere["what"], "Grafana has no data source `elsewhere`");
     assert!(
@@ -144,7 +145,7 @@ fn wrong_panels(stack: &Stack) {
     // Lint says the same before deploying.
     let lint = stack.run(&["dashboards", "lint"]).expect(1);
     assert!(lint.stdout.contains("asks the data source `elsewhere`"), "{}", lint.stdout);
-    assert!(lint.stdout.contains("is `prometheus_http_requests_total` meant?"), "{}", lint.stdout);
+    assert!(lint.stdout.contains("did you mean `prometheus_http_requests_total`?"), "{}", lint.stdout);
     assert!(lint.stdout.contains("boards/shop.json:"), "{}", lint.stdout);
 
     let mut fixed = shop();
@@ -208,7 +209,7 @@ fn a_change_in_the_ui(stack: &Stack) {
         "{}",
         diff.stdout
     );
-    stack.run(&["dashboards", "diff", "shopp"]).expect(1).says("is `shop` meant?");
+    stack.run(&["dashboards", "diff", "shopp"]).expect(1).says("did you mean `shop`?");
 
     apply(stack, &changed);
     let file = std::fs::read_to_string(stack.path().join("boards/shop.json")).expect("the file");
@@ -246,7 +247,7 @@ fn a_wrong_password(stack: &Stack) {
     let report = check(stack, 6);
     assert_eq!(broken(&report), ["grafana"]);
     let locked = finding(&report, "grafana");
-    assert_eq!(locked["what"], "it refuses the administrator's password");
+    assert_eq!(locked["what"], "Grafana rejects the password of `admin`");
     let password = stack.run(&["secrets", "show", "grafana_admin"]).expect(0).stdout;
     assert!(!report.to_string().contains(password.trim()), "the fix shows no secret");
     apply(stack, &locked);
@@ -276,7 +277,7 @@ fn an_old_volume(stack: &Stack) {
     // While it runs, the other uid can be seen; when it starts again, provisioning fails.
     let report = check(stack, 6);
     let source = finding(&report, "datasource:watchpost-prometheus");
-    assert_eq!(source["what"], "its uid is `PBFA97CFB590B2093`, dashboards ask for `watchpost-prometheus`");
+    assert_eq!(source["what"], "its uid is `PBFA97CFB590B2093`, but dashboards ask for `watchpost-prometheus`");
     let container = stack.container("grafana");
     drop(Command::new("docker").args(["restart", "-t", "1", &container]).output());
     let report = await_until("Grafana does not start", 60, || {
@@ -383,7 +384,7 @@ fn a_dashboard_from_elsewhere_gets_into_the_specs_folder_and_passes_lint() {
     stack.run(&["dashboards", "lint", "--offline"]).expect(0).says("1 dashboard checked: 0 errors, 0 warnings");
     stack.run(&["render", "--out", "bundle"]).expect(0);
 
-    import(&["gnet:17@12"]).expect(1).says("is there already").says("--force");
+    import(&["gnet:17@12"]).expect(1).says("exists already").says("--force");
     import(&["gnet:17@12", "--force"]).expect(0);
     import(&["gnet:18@1"]).expect(1).says("schema v2").says("Classic");
     import(&["gnet:19"]).expect(1).says("404");

@@ -138,22 +138,18 @@ fn a_dashboard_that_grafana_would_not_take_is_refused() {
          "targets": [{"expr": "rate(shop_goods_total[$__rate_interval])"}]}]}"#;
     assert!(messages(&[("dashboards/shop.json", good)]).is_empty());
     for (from, to, message) in [
-        ("\"uid\": \"shop\"", "\"uid\": \"a shop\"", "the dashboard has no usable `uid`"),
+        ("\"uid\": \"shop\"", "\"uid\": \"a shop\"", "the dashboard has no valid `uid`"),
         ("\"title\": \"Shop\",", "", "the dashboard has no `title`"),
         ("42", "43", "`schemaVersion` must be at most 42, not 43"),
-        (
-            "\"panels\"",
-            "\"elements\": {}, \"panels\"",
-            "this is the newer schema, which Grafana does not take from files",
-        ),
+        ("\"panels\"", "\"elements\": {}, \"panels\"", "this is the newer schema, which Grafana rejects in files"),
         (
             "\"panels\"",
             "\"__inputs\": [], \"panels\"",
-            "`__inputs` is for the import dialog; from files Grafana passes over it",
+            "`__inputs` is for the import dialog; Grafana ignores it in files",
         ),
         ("${datasource}", "${DS_PROMETHEUS}", "nothing resolves the data source `${DS_PROMETHEUS}`"),
         ("$__rate_interval", "5m", "the panel `Goods` takes a rate over a fixed time"),
-        ("{\"expr\": \"rate(shop_goods_total[$__rate_interval])\"}", "", "the panel `Goods` asks nothing"),
+        ("{\"expr\": \"rate(shop_goods_total[$__rate_interval])\"}", "", "the panel `Goods` has no query"),
     ] {
         let changed = good.replace(from, to);
         assert_eq!(messages(&[("dashboards/shop.json", &changed)]), [message]);

@@ -5,7 +5,6 @@ mod export;
 mod import;
 mod lint;
 mod list;
-mod own;
 mod reach;
 mod source;
 
@@ -15,7 +14,7 @@ use clap::Subcommand;
 use crate::cli::shared::context::Context;
 use crate::error::Exit;
 
-/// Show, check and bring in dashboards
+/// List, check, import and export dashboards
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]

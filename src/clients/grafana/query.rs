@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::clients::api::with_query;
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One query of a panel with its variables filled in, but for those that depend on the resolution.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PanelQuery {
     /// The data source's uid.
     pub source: String,
@@ -40,7 +40,7 @@ pub struct PanelQuery {
 }
 
 /// What a query shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QueryOutcome {
     Data,
     Nothing,
@@ -87,71 +87,69 @@ impl PanelQuery {
 }
 
 impl Grafana<'_> {
-    /// Runs them all; what they show, in the order in which they were asked.
-    pub async fn run(&self, asked: &[PanelQuery], sources: &[DataSource]) -> Vec<QueryOutcome> {
+    /// The outcome of each query, in the order of the queries.
+    pub async fn run(&self, queries: &[PanelQuery], sources: &[DataSource]) -> Vec<QueryOutcome> {
         // Queries of one time span go together, since a request has one.
-        let mut order: Vec<usize> = (0..asked.len()).collect();
-        order.sort_by_key(|index| (asked[*index].from, asked[*index].to));
-        let together = |a: &usize, b: &usize| (asked[*a].from, asked[*a].to) == (asked[*b].from, asked[*b].to);
-        let groups: Vec<&[usize]> = order.chunk_by(together).flat_map(|group| group.chunks(AT_ONCE)).collect();
-        let answers = join_all(groups.iter().map(async |group| {
-            let queries: Vec<&PanelQuery> = group.iter().map(|index| &asked[*index]).collect();
-            self.several(&queries, sources).await
+        let mut order: Vec<usize> = (0..queries.len()).collect();
+        order.sort_by_key(|index| (queries[*index].from, queries[*index].to));
+        let same_span = |a: &usize, b: &usize| (queries[*a].from, queries[*a].to) == (queries[*b].from, queries[*b].to);
+        let batches: Vec<&[usize]> = order.chunk_by(same_span).flat_map(|group| group.chunks(AT_ONCE)).collect();
+        let answers = join_all(batches.iter().map(async |batch| {
+            let queries: Vec<&PanelQuery> = batch.iter().map(|index| &queries[*index]).collect();
+            self.run_batch(&queries, sources).await
         }));
-        let mut shown = vec![QueryOutcome::Nothing; asked.len()];
-        for (group, answers) in groups.iter().zip(answers.await) {
-            for (index, answer) in group.iter().zip(answers) {
-                shown[*index] = answer;
+        let mut outcomes = vec![QueryOutcome::Nothing; queries.len()];
+        for (batch, answers) in batches.iter().zip(answers.await) {
+            for (index, answer) in batch.iter().zip(answers) {
+                outcomes[*index] = answer;
             }
         }
-        shown
+        outcomes
     }
 
-    async fn several(&self, asked: &[&PanelQuery], sources: &[DataSource]) -> Vec<QueryOutcome> {
+    async fn run_batch(&self, queries: &[&PanelQuery], sources: &[DataSource]) -> Vec<QueryOutcome> {
         if self.is_before(9, 0) {
-            return join_all(asked.iter().map(|one| self.by_proxy(one, sources))).await;
+            return join_all(queries.iter().map(|query| self.run_by_proxy(query, sources))).await;
         }
-        let answer = self.post(asked).await;
-        if let Ok(results) = &answer {
-            return (0..asked.len()).map(|index| shown(results.get(&name(index)))).collect();
-        }
-        match (asked, answer) {
-            ([_], Err(words)) => vec![QueryOutcome::Refused(words)],
-            // One that cannot be read spoils the whole request: each by itself shows which.
-            _ => {
-                join_all(asked.iter().map(async |one| match self.post(&[*one]).await {
-                    Ok(results) => shown(results.get(&name(0))),
+        match self.post(queries).await {
+            Ok(results) => (0..queries.len()).map(|index| outcome(results.get(&name(index)))).collect(),
+            Err(words) if queries.len() == 1 => vec![QueryOutcome::Refused(words)],
+            // One invalid query spoils the whole request: each by itself shows which.
+            Err(_) => {
+                let each = queries.iter().map(async |query| match self.post(&[*query]).await {
+                    Ok(results) => outcome(results.get(&name(0))),
                     Err(words) => QueryOutcome::Refused(words),
-                }))
-                .await
+                });
+                join_all(each).await
             }
         }
     }
 
     /// The `results` of one request; they come with a status of 400 as soon as one query fails.
-    async fn post(&self, asked: &[&PanelQuery]) -> Result<BTreeMap<String, Ran>, String> {
-        let (from, to) = asked.first().map_or((0, 0), |one| (one.from, one.to));
-        let moment = |ago: u64| if ago == 0 { "now".to_owned() } else { format!("now-{ago}s") };
-        let queries: Vec<Value> = asked.iter().enumerate().map(|(index, one)| one.as_json(&name(index))).collect();
-        let body = json!({"queries": queries, "from": moment(from), "to": moment(to)}).to_string();
+    async fn post(&self, queries: &[&PanelQuery]) -> Result<BTreeMap<String, QueryResult>, String> {
+        let (from, to) = queries.first().map_or((0, 0), |query| (query.from, query.to));
+        let time = |ago: u64| if ago == 0 { "now".to_owned() } else { format!("now-{ago}s") };
+        let queries: Vec<Value> =
+            queries.iter().enumerate().map(|(index, query)| query.as_json(&name(index))).collect();
+        let body = json!({"queries": queries, "from": time(from), "to": time(to)}).to_string();
         let request = self.with_login(Request::post("/api/ds/query", "application/json", body));
-        let answer = self.endpoint.send_within(&request, PATIENCE).await.map_err(|silence| silence.to_string())?;
+        let answer = self.endpoint.send_within(&request, PATIENCE).await.map_err(|error| error.to_string())?;
         #[derive(Deserialize)]
         struct Body {
-            results: BTreeMap<String, Ran>,
+            results: BTreeMap<String, QueryResult>,
         }
         let body: Result<Body, _> = serde_json::from_str(&answer.body);
         body.map(|body| body.results).map_err(|_| refusal(&answer).message)
     }
 
-    async fn by_proxy(&self, asked: &PanelQuery, sources: &[DataSource]) -> QueryOutcome {
-        let Some(source) = sources.iter().find(|source| source.uid == asked.source) else {
+    async fn run_by_proxy(&self, query: &PanelQuery, sources: &[DataSource]) -> QueryOutcome {
+        let Some(source) = sources.iter().find(|source| source.uid == query.source) else {
             return QueryOutcome::Refused("Data source not found".into());
         };
-        let expr = asked.executed(source);
-        let path = if asked.range {
+        let expr = query.executed(source);
+        let path = if query.range {
             let seconds_ago = |ago: u64| format!("{:.0}", now() - ago as f64);
-            let (start, end, step) = (seconds_ago(asked.from), seconds_ago(asked.to), asked.step(source).to_string());
+            let (start, end, step) = (seconds_ago(query.from), seconds_ago(query.to), query.step(source).to_string());
             let fields = [("query", expr.as_str()), ("start", &start), ("end", &end), ("step", &step)];
             with_query("/api/v1/query_range", &fields)
         } else {
@@ -169,9 +167,9 @@ fn name(index: usize) -> String {
     format!("q{index}")
 }
 
-/// What came of one query. Of its values only that there are any is kept: they may be many.
+/// The result of one query. Of its values, only whether there are any is kept: they may be many.
 #[derive(Deserialize)]
-struct Ran {
+struct QueryResult {
     #[serde(default)]
     error: Option<String>,
     #[serde(default)]
@@ -216,7 +214,7 @@ impl<'de> Deserialize<'de> for Filled {
 }
 
 /// A result shows data when one of its frames has a value; an empty one has a frame without fields.
-fn shown(result: Option<&Ran>) -> QueryOutcome {
+fn outcome(result: Option<&QueryResult>) -> QueryOutcome {
     let Some(result) = result else { return QueryOutcome::Nothing };
     if let Some(words) = &result.error {
         return QueryOutcome::Refused(words.clone());
@@ -238,7 +236,7 @@ mod tests {
 
     #[test]
     fn intervals_follow_range_points_and_scrapes() {
-        let asked = |from: u64, interval: &str| PanelQuery {
+        let query = |from: u64, interval: &str| PanelQuery {
             source: "p".into(),
             expr: "rate(a[$__rate_interval]) / ${__interval_ms} > $__range_s".into(),
             instant: false,
@@ -248,15 +246,15 @@ mod tests {
             from,
             to: 0,
         };
-        assert_eq!(asked(3600, "").executed(&source()), "rate(a[40s]) / 10000 > 3600");
-        assert_eq!(asked(604_800, "").executed(&source()), "rate(a[610s]) / 600000 > 604800");
-        assert_eq!(asked(3600, "2m").executed(&source()), "rate(a[130s]) / 120000 > 3600");
+        assert_eq!(query(3600, "").executed(&source()), "rate(a[40s]) / 10000 > 3600");
+        assert_eq!(query(604_800, "").executed(&source()), "rate(a[610s]) / 600000 > 604800");
+        assert_eq!(query(3600, "2m").executed(&source()), "rate(a[130s]) / 120000 > 3600");
     }
 
     #[test]
-    fn absurd_ranges_are_asked_as_they_are() {
+    fn absurd_ranges_go_into_the_query_unchanged() {
         for (from, to) in [(u64::MAX, 0), (0, u64::MAX), (60, 3600)] {
-            let asked = PanelQuery {
+            let query = PanelQuery {
                 source: "p".into(),
                 expr: "a[$__range]".into(),
                 instant: false,
@@ -267,18 +265,18 @@ mod tests {
                 to,
             };
             let span = from.saturating_sub(to);
-            assert_eq!(asked.as_json("q0")["intervalMs"], span.saturating_mul(1000) / 1000);
-            assert_eq!(asked.executed(&source()), format!("a[{:.0}s]", span as f64));
+            assert_eq!(query.as_json("q0")["intervalMs"], span.saturating_mul(1000) / 1000);
+            assert_eq!(query.executed(&source()), format!("a[{:.0}s]", span as f64));
         }
     }
 
     #[test]
-    fn an_empty_frame_is_no_data_and_an_error_is_told() {
+    fn an_empty_frame_is_no_data_and_an_error_is_a_refusal() {
         let with = |values: Value| json!({"frames": [{"schema": {"fields": []}, "data": {"values": values}}]});
-        let of = |result: Value| shown(serde_json::from_value(result).ok().as_ref());
-        assert_eq!(of(with(json!([]))), QueryOutcome::Nothing);
-        assert_eq!(of(with(json!([[], []]))), QueryOutcome::Nothing);
-        assert_eq!(of(with(json!([[1], [null]]))), QueryOutcome::Data);
-        assert_eq!(of(json!({"error": "bad_data: no"})), QueryOutcome::Refused("bad_data: no".into()));
+        let outcome_of = |result: Value| outcome(serde_json::from_value(result).ok().as_ref());
+        assert_eq!(outcome_of(with(json!([]))), QueryOutcome::Nothing);
+        assert_eq!(outcome_of(with(json!([[], []]))), QueryOutcome::Nothing);
+        assert_eq!(outcome_of(with(json!([[1], [null]]))), QueryOutcome::Data);
+        assert_eq!(outcome_of(json!({"error": "bad_data: no"})), QueryOutcome::Refused("bad_data: no".into()));
     }
 }

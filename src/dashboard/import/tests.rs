@@ -1,26 +1,27 @@
 use super::*;
 use crate::dashboard::lint;
 
-fn place() -> Place<'static> {
-    let source = |name: &str, uid: &str, kind: &str| Source { name: name.into(), uid: uid.into(), kind: kind.into() };
-    Place {
-        sources: vec![
+fn destination() -> Destination<'static> {
+    let source =
+        |name: &str, uid: &str, kind: &str| ProvisionedSource { name: name.into(), uid: uid.into(), kind: kind.into() };
+    Destination {
+        data_sources: vec![
             source("Prometheus", "watchpost-prometheus", "prometheus"),
             source("Alertmanager", "watchpost-alertmanager", "alertmanager"),
         ],
         origin: "gnet-17",
-        ..Place::default()
+        ..Destination::default()
     }
 }
 
 fn imported(model: Value) -> Value {
-    let imported = import(&model, &place()).expect("imported");
+    let imported = import(&model, &destination()).expect("imported");
     let errors: Vec<String> = lint::lint("x.json", &imported.text, &lint::Surroundings::default())
         .into_iter()
         .filter(|finding| finding.severity == crate::error::Severity::Error)
         .map(|finding| finding.problem.to_string())
         .collect();
-    assert_eq!(errors, Vec::<String>::new(), "what is imported is taken by Grafana");
+    assert_eq!(errors, Vec::<String>::new(), "Grafana accepts the imported file");
     serde_json::from_str(&imported.text).expect("JSON")
 }
 
@@ -28,7 +29,7 @@ const OURS: &str = "watchpost-prometheus";
 
 #[test]
 fn inputs_become_our_data_source_everywhere() {
-    let board = imported(json!({
+    let dashboard = imported(json!({
         "__inputs": [{"name": "DS_PROM", "type": "datasource", "pluginId": "prometheus"},
                      {"name": "VAR_JOB", "type": "constant", "value": "node"}],
         "__requires": [{"type": "grafana"}], "id": 12, "version": 7, "iteration": 3,
@@ -41,16 +42,16 @@ fn inputs_become_our_data_source_everywhere() {
             {"id": 2, "type": "stat", "title": "Up", "datasource": "$DS_PROM",
              "targets": [{"refId": "A", "expr": "up{job=\"${VAR_JOB}\"}", "datasource": {"type": "prometheus", "uid": "${DS_PROM}"}}]}]}]}));
     for key in ["__inputs", "__requires", "id", "version", "iteration"] {
-        assert!(board.get(key).is_none(), "{key} stays");
+        assert!(dashboard.get(key).is_none(), "{key} stays");
     }
-    assert_eq!(board["uid"], "hosts");
-    let panel = &board["panels"][0]["panels"][0];
+    assert_eq!(dashboard["uid"], "hosts");
+    let panel = &dashboard["panels"][0]["panels"][0];
     assert_eq!(panel["datasource"], json!({"type": "prometheus", "uid": OURS}));
     assert_eq!(panel["targets"][0]["datasource"]["uid"], OURS);
     assert_eq!(panel["targets"][0]["expr"], "up{job=\"node\"}");
-    assert_eq!(board["annotations"]["list"][0]["datasource"]["uid"], OURS);
-    assert_eq!(board["annotations"]["list"][1]["datasource"], json!({"type": "grafana", "uid": "-- Grafana --"}));
-    let variable = &board["templating"]["list"][0];
+    assert_eq!(dashboard["annotations"]["list"][0]["datasource"]["uid"], OURS);
+    assert_eq!(dashboard["annotations"]["list"][1]["datasource"], json!({"type": "grafana", "uid": "-- Grafana --"}));
+    let variable = &dashboard["templating"]["list"][0];
     assert_eq!(
         (&variable["datasource"]["uid"], &variable["refresh"], &variable["current"]),
         (&json!(OURS), &json!(1), &json!({}))
@@ -59,7 +60,7 @@ fn inputs_become_our_data_source_everywhere() {
 
 #[test]
 fn names_foreign_uids_and_open_data_sources_become_ours() {
-    let board = imported(json!({
+    let dashboard = imported(json!({
         "title": "Old", "schemaVersion": 14,
         "rows": [{"panels": [{"id": 1, "type": "graph", "title": "Load", "datasource": "thanos", "targets": [{"expr": "a"}]},
                              {"id": 2, "type": "graph", "title": "Open", "targets": [{"refId": "A", "expr": "b"}]}]}],
@@ -68,30 +69,30 @@ fn names_foreign_uids_and_open_data_sources_become_ours() {
                    {"id": 4, "type": "stat", "title": "Chosen", "datasource": "$ds", "targets": [{"refId": "A", "expr": "d"}]}],
         "templating": {"list": [{"name": "ds", "type": "datasource", "query": "prometheus", "regex": "/thanos/",
                                  "current": {"value": "thanos"}}]}}));
-    assert_eq!(board["uid"], "gnet-17", "a uid that stays from import to import");
-    assert_eq!(board["rows"][0]["panels"][0]["datasource"]["uid"], OURS);
-    assert_eq!(board["rows"][0]["panels"][1]["datasource"]["uid"], OURS);
-    assert_eq!(board["panels"][0]["targets"][0]["datasource"]["uid"], OURS);
-    assert_eq!(board["panels"][1]["datasource"], json!({"type": "prometheus", "uid": "${ds}"}));
-    let variable = &board["templating"]["list"][0];
+    assert_eq!(dashboard["uid"], "gnet-17", "a uid that stays from import to import");
+    assert_eq!(dashboard["rows"][0]["panels"][0]["datasource"]["uid"], OURS);
+    assert_eq!(dashboard["rows"][0]["panels"][1]["datasource"]["uid"], OURS);
+    assert_eq!(dashboard["panels"][0]["targets"][0]["datasource"]["uid"], OURS);
+    assert_eq!(dashboard["panels"][1]["datasource"], json!({"type": "prometheus", "uid": "${ds}"}));
+    let variable = &dashboard["templating"]["list"][0];
     assert_eq!((&variable["current"]["value"], &variable["regex"]), (&json!(OURS), &json!("")));
 }
 
 #[test]
-fn library_panels_are_put_in_where_they_stand() {
-    let board = imported(json!({
+fn library_panels_are_inlined_at_their_position() {
+    let dashboard = imported(json!({
         "title": "Lib", "uid": "lib", "schemaVersion": 40,
         "__inputs": [{"name": "DS", "type": "datasource", "pluginId": "prometheus"}],
         "__elements": {"shared": {"uid": "shared", "name": "Requests", "kind": 1, "model": {
             "type": "timeseries", "title": "Requests", "gridPos": {"h": 1}, "datasource": {"type": "prometheus", "uid": "${DS}"},
             "targets": [{"refId": "A", "expr": "requests"}]}}},
         "panels": [{"id": 5, "gridPos": {"h": 8, "w": 12, "x": 0, "y": 0}, "libraryPanel": {"uid": "shared", "name": "Requests"}}]}));
-    let panel = &board["panels"][0];
-    assert!(panel.get("libraryPanel").is_none() && board.get("__elements").is_none());
+    let panel = &dashboard["panels"][0];
+    assert!(panel.get("libraryPanel").is_none() && dashboard.get("__elements").is_none());
     assert_eq!((&panel["id"], &panel["gridPos"]["h"], &panel["title"]), (&json!(5), &json!(8), &json!("Requests")));
     assert_eq!(panel["datasource"]["uid"], OURS);
     let alone = json!({"title": "Lib", "panels": [{"id": 5, "libraryPanel": {"uid": "gone", "name": "Gone"}}]});
-    let error = import(&alone, &place()).expect_err("not in the file");
+    let error = import(&alone, &destination()).expect_err("not in the file");
     assert!(
         error.message.contains("`Gone`")
             && error.hint.as_deref().is_some_and(|hint| hint.contains("sharing externally"))
@@ -99,9 +100,9 @@ fn library_panels_are_put_in_where_they_stand() {
 }
 
 #[test]
-fn schema_v2_is_refused_with_a_way_out_and_a_v1_resource_is_unwrapped() {
+fn schema_v2_is_an_error_with_a_way_out_and_a_v1_resource_is_unwrapped() {
     let v2 = json!({"apiVersion": "dashboard.grafana.app/v2beta1", "kind": "Dashboard", "spec": {"elements": {}, "layout": {}}});
-    let error = import(&v2, &place()).expect_err("v2");
+    let error = import(&v2, &destination()).expect_err("v2");
     assert!(error.message.contains("schema v2") && error.hint.as_deref().is_some_and(|hint| hint.contains("Classic")));
     let v1 = json!({"apiVersion": "dashboard.grafana.app/v1beta1", "kind": "Dashboard", "metadata": {"name": "shop"},
                     "spec": {"title": "Shop", "schemaVersion": 42, "panels": []}});
@@ -110,19 +111,23 @@ fn schema_v2_is_refused_with_a_way_out_and_a_v1_resource_is_unwrapped() {
 }
 
 #[test]
-fn a_data_source_that_the_stack_does_not_have_is_asked_for() {
-    let board = json!({"title": "Logs", "uid": "logs", "panels": [],
+fn a_missing_data_source_is_an_error_that_names_the_option_for_it() {
+    let dashboard = json!({"title": "Logs", "uid": "logs", "panels": [],
         "__inputs": [{"name": "DS_LOKI", "type": "datasource", "pluginId": "loki"}]});
-    let error = import(&board, &place()).expect_err("no loki");
+    let error = import(&dashboard, &destination()).expect_err("no loki");
     assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("--datasource DS_LOKI=UID")), "{error:?}");
-    let mapped = Place { mapped: [("DS_LOKI".to_owned(), "our-loki".to_owned())].into(), ..place() };
-    assert!(import(&board, &mapped).is_ok());
-    let taken = Place { taken: vec!["logs".into(), "gnet-17".into()], mapped: mapped.mapped.clone(), ..place() };
-    assert_eq!(import(&board, &taken).expect("imported").uid, "gnet-17-2");
+    let mapped = Destination { mapping: [("DS_LOKI".to_owned(), "our-loki".to_owned())].into(), ..destination() };
+    assert!(import(&dashboard, &mapped).is_ok());
+    let taken = Destination {
+        used_uids: vec!["logs".into(), "gnet-17".into()],
+        mapping: mapped.mapping.clone(),
+        ..destination()
+    };
+    assert_eq!(import(&dashboard, &taken).expect("imported").uid, "gnet-17-2");
 }
 
 #[test]
-fn inputs_that_double_are_refused() {
+fn inputs_that_double_without_bound_are_an_error() {
     let input = |index: usize| {
         let value = if index == 40 { "x".repeat(64) } else { format!("${{V{0}}}${{V{0}}}", index + 1) };
         json!({"name": format!("V{index}"), "type": "constant", "value": value})
@@ -131,12 +136,12 @@ fn inputs_that_double_are_refused() {
         "__inputs": (10..=40).map(input).collect::<Vec<Value>>(), "title": "Hosts", "schemaVersion": 38,
         "panels": [{"id": 1, "type": "text", "title": "${V10}"}],
     });
-    let error = import(&model, &place()).expect_err("too large").to_string();
-    assert!(error.contains("larger than one can be"), "{error}");
+    let error = import(&model, &destination()).expect_err("too large").to_string();
+    assert!(error.contains("more than 1 MB of text"), "{error}");
 }
 
 fn notes(model: &Value) -> Vec<String> {
-    import(model, &place()).expect("imported").notes
+    import(model, &destination()).expect("imported").notes
 }
 
 #[test]
@@ -161,7 +166,7 @@ fn a_library_panel_that_holds_its_own_queries_needs_no_library() {
     let kept = board(panel(json!([{"refId": "A", "expr": "a"}])));
     assert!(notes(&kept).iter().any(|note| note.starts_with("1 library panel ")), "{:?}", notes(&kept));
     assert_eq!(imported(kept)["panels"][0]["targets"][0]["expr"], "a");
-    assert!(import(&board(panel(json!([]))), &place()).is_err());
+    assert!(import(&board(panel(json!([]))), &destination()).is_err());
     let mut model = panel(json!([]));
     model["libraryPanel"]["model"] = json!({"type": "stat", "title": "Inside", "targets": [{"expr": "b"}]});
     assert_eq!(imported(board(model))["panels"][0]["title"], "Inside");
@@ -178,9 +183,10 @@ fn only_what_is_wrapped_is_unwrapped() {
     let named = json!({"apiVersion": "v1", "metadata": {"name": "outer"}, "spec": inner});
     assert_eq!(imported(named)["uid"], "inner", "the dashboard's own uid comes first");
     for refused in [json!({"title": "A"}), json!({"dashboard": {"title": "A"}})] {
-        assert!(import(&refused, &place()).is_err(), "{refused}");
+        assert!(import(&refused, &destination()).is_err(), "{refused}");
     }
-    let of_version = |version: u64| import(&json!({"title": "A", "panels": [], "schemaVersion": version}), &place());
+    let of_version =
+        |version: u64| import(&json!({"title": "A", "panels": [], "schemaVersion": version}), &destination());
     assert!(of_version(MAX_SCHEMA_VERSION).is_ok() && of_version(MAX_SCHEMA_VERSION + 1).is_err());
 }
 
@@ -226,11 +232,11 @@ fn a_data_source_by_an_unknown_name_is_taken_for_prometheus_and_that_is_said_onc
 
 #[test]
 fn what_people_map_goes_before_what_is_guessed() {
-    let place = Place { mapped: [("logs".to_owned(), "my-loki".to_owned())].into(), ..place() };
+    let destination = Destination { mapping: [("logs".to_owned(), "my-loki".to_owned())].into(), ..destination() };
     let source = |given: Value| {
         let board =
             json!({"title": "A", "uid": "a", "panels": [{"id": 1, "type": "logs", "title": "A", "datasource": given}]});
-        let text = import(&board, &place).expect("imported").text;
+        let text = import(&board, &destination).expect("imported").text;
         serde_json::from_str::<Value>(&text).expect("JSON")["panels"][0]["datasource"].clone()
     };
     assert_eq!(source(json!({"type": "loki", "uid": "logs"})), json!({"type": "loki", "uid": "my-loki"}));
@@ -276,9 +282,9 @@ fn variables_forget_what_was_chosen_elsewhere() {
 #[test]
 fn a_uid_that_is_taken_or_unusable_is_replaced_and_that_is_said() {
     let named = |uid: Value, title: &str, origin: &'static str, taken: &[&str]| {
-        let taken = taken.iter().map(|uid| (*uid).to_owned()).collect();
-        let place = Place { origin, taken, ..place() };
-        import(&json!({"title": title, "uid": uid, "panels": []}), &place).map(|i| (i.uid, i.notes.len()))
+        let used_uids = taken.iter().map(|uid| (*uid).to_owned()).collect();
+        let destination = Destination { origin, used_uids, ..destination() };
+        import(&json!({"title": title, "uid": uid, "panels": []}), &destination).map(|i| (i.uid, i.notes.len()))
     };
     let ok = |uid: &str, notes: usize| (uid.to_owned(), notes);
     for (uid, origin, taken, expected) in [

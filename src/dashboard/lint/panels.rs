@@ -1,10 +1,10 @@
-//! Queries, units and data sources of people's own panels.
+//! Queries, units and data sources of your own panels.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::subject::{Subject, Surroundings, quoted};
+use super::subject::{LintedDashboard, Surroundings, quoted};
 use crate::dashboard::panel::{self, Panel, Query};
 use crate::dashboard::scope::{Filled, Scope};
 use crate::dashboard::time;
@@ -20,7 +20,7 @@ const NEED_TWO: [&str; 9] =
     ["rate", "irate", "increase", "delta", "idelta", "deriv", "predict_linear", "resets", "changes"];
 const SCRAPE_INTERVAL: f64 = 15.0;
 
-pub(super) fn check(subject: &mut Subject<'_>, around: &Surroundings) {
+pub(super) fn check(subject: &mut LintedDashboard<'_>, around: &Surroundings) {
     let model = subject.model;
     let scope = placeholders(model, around);
     let mut absent = BTreeSet::new();
@@ -33,7 +33,7 @@ pub(super) fn check(subject: &mut Subject<'_>, around: &Surroundings) {
     }
 }
 
-/// Something for every variable, so that expressions can be read without asking anybody.
+/// A value for every variable, so that expressions can be parsed without asking Prometheus.
 fn placeholders(model: &Value, around: &Surroundings) -> Scope {
     let mut scope = Scope::default();
     for variable in variables(model) {
@@ -55,7 +55,7 @@ fn placeholders(model: &Value, around: &Surroundings) -> Scope {
     scope
 }
 
-fn unit(subject: &mut Subject<'_>, panel: &Panel<'_>) {
+fn unit(subject: &mut LintedDashboard<'_>, panel: &Panel<'_>) {
     let config = &panel.model["fieldConfig"];
     let overridden = config["overrides"].to_string().contains("\"unit\"");
     let old = panel.model["yaxes"][0]["format"].is_string() || panel.model["format"].is_string();
@@ -67,10 +67,10 @@ fn unit(subject: &mut Subject<'_>, panel: &Panel<'_>) {
     }
 }
 
-fn source(subject: &mut Subject<'_>, query: &Query<'_>, around: &Surroundings) {
+fn source(subject: &mut LintedDashboard<'_>, query: &Query<'_>, around: &Surroundings) {
     let title = query.panel.name();
     if query.datasource.is_null() {
-        let error = Error::new(format!("the panel `{title}` leaves its data source open"));
+        let error = Error::new(format!("the panel `{title}` names no data source"));
         let hint = "pin it: `\"datasource\": {\"type\": \"prometheus\", \"uid\": \"watchpost-prometheus\"}`";
         return subject.add(Severity::Warning, Some(&title), &quoted(query.expr), error.hint(hint));
     }
@@ -78,14 +78,14 @@ fn source(subject: &mut Subject<'_>, query: &Query<'_>, around: &Surroundings) {
     let open = uid.is_empty() || uid.starts_with(['$', '[', '-']) || uid == "grafana" || around.sources.is_empty();
     if !open && !around.sources.contains(uid) {
         let known: Vec<&str> = around.sources.iter().map(String::as_str).collect();
-        let error = Error::new(format!("the panel `{title}` asks the data source `{uid}`, which is not there"));
-        let hint = format!("known here: {}", known.join(", "));
+        let error = Error::new(format!("the panel `{title}` asks the data source `{uid}`, which does not exist"));
+        let hint = format!("use one that exists: {}", known.join(", "));
         subject.add(Severity::Error, Some(&title), &quoted(uid), error.hint(hint));
     }
 }
 
 fn expression(
-    subject: &mut Subject<'_>,
+    subject: &mut LintedDashboard<'_>,
     query: &Query<'_>,
     scope: &Scope,
     around: &Surroundings,
@@ -94,7 +94,7 @@ fn expression(
     let (title, needle) = (query.panel.name(), quoted(query.expr));
     let filled = scope.fill(query.expr);
     for name in &filled.unknown {
-        let error = Error::new(format!("the panel `{title}` uses `${name}`, which is no variable of the dashboard"));
+        let error = Error::new(format!("the panel `{title}` uses `${name}`, which is not a variable of the dashboard"));
         let hint = format!("add `{name}` under `templating.list`, or write its value");
         subject.add(Severity::Error, Some(&title), &needle, error.hint(hint));
     }
@@ -107,20 +107,20 @@ fn expression(
         .is_ok_and(|r| r.is_match(query.expr))
     {
         let error = Error::new(format!("the panel `{title}` takes a rate over `$__interval`"));
-        let hint = "write `$__rate_interval`: `$__interval` falls below two scrapes when one zooms in";
+        let hint = "write `$__rate_interval`: `$__interval` covers less than two scrapes when you zoom in";
         subject.add(Severity::Warning, Some(&title), &needle, error.hint(hint));
     }
     for selector in parsed.bare_selectors() {
         if selector.metric.ends_with("_total") && !is_counted(query.expr, &selector.metric) {
-            let error = Error::new(format!("the panel `{title}` shows the counter `{}` as it stands", selector.metric));
-            let hint = format!("`rate({}[$__rate_interval])` shows how it grows", selector.metric);
+            let error = Error::new(format!("the panel `{title}` shows the raw counter `{}`", selector.metric));
+            let hint = format!("`rate({}[$__rate_interval])` shows its growth", selector.metric);
             subject.add(Severity::Warning, Some(&title), &needle, error.hint(hint));
         }
     }
     let Some(metrics) = &around.metrics else { return };
     for selector in parsed.selectors() {
         let metric = selector.metric;
-        // A name that a variable makes up is not in the text.
+        // A name that a variable completes is not in the text.
         if metric.is_empty()
             || metrics.contains(&metric)
             || !query.expr.contains(&metric)
@@ -130,8 +130,8 @@ fn expression(
         }
         let error = Error::new(format!("no target has `{metric}`, which the panel `{title}` asks for"));
         let hint = match did_you_mean(&metric, metrics.iter().map(String::as_str)) {
-            Some(guess) => format!("is `{guess}` meant?"),
-            None => "does the spec scrape what brings it?".to_owned(),
+            Some(guess) => format!("did you mean `{guess}`?"),
+            None => "does the spec scrape a target that exports it?".to_owned(),
         };
         subject.add(Severity::Warning, Some(&title), &quoted(&metric), error.hint(hint));
     }
@@ -144,33 +144,33 @@ pub(super) fn unread(model: &Value) -> Vec<String> {
 }
 
 /// Only Prometheus has the last word: our parser may be behind it.
-fn unreadable(subject: &mut Subject<'_>, query: &Query<'_>, filled: &Filled, why: &str, around: &Surroundings) {
+fn unreadable(subject: &mut LintedDashboard<'_>, query: &Query<'_>, filled: &Filled, why: &str, around: &Surroundings) {
     let (title, needle) = (query.panel.name(), quoted(query.expr));
     match around.answers.get(&filled.text) {
         Some(None) => {}
         Some(Some(words)) if filled.used.is_empty() => {
-            let error = Error::new(format!("the query of the panel `{title}` is no PromQL")).cause(words);
+            let error = Error::new(format!("the query of the panel `{title}` is not valid PromQL")).cause(words);
             subject.add(
                 Severity::Error,
                 Some(&title),
                 &needle,
-                error.hint("Prometheus says so; the panel shows an error"),
+                error.hint("correct the query: Prometheus rejects it, and the panel shows an error"),
             );
         }
         _ => {
             let first = why.lines().next().unwrap_or(why);
             let error = Error::new(format!("the query of the panel `{title}` is not verified: {first}"));
             let hint = if filled.used.is_empty() {
-                "our parser does not read it; Prometheus is asked when the stack is deployed and in reach"
+                "our parser cannot read it; deploy the stack, so that Prometheus can be asked"
             } else {
-                "its variables stand in it with made-up values; `watchpost dashboards check` asks Prometheus itself"
+                "it was tried with placeholders for its variables; `watchpost dashboards check` asks Prometheus"
             };
             subject.add(Severity::Warning, Some(&title), &needle, error.hint(hint));
         }
     }
 }
 
-fn window(subject: &mut Subject<'_>, query: &Query<'_>, parsed: &promql::Query, around: &Surroundings) {
+fn window(subject: &mut LintedDashboard<'_>, query: &Query<'_>, parsed: &promql::Query, around: &Surroundings) {
     let Some(scrape) = around.scrape_interval else { return };
     for (function, range, selector) in parsed.ranges() {
         if NEED_TWO.contains(&function.as_str()) && range < 2.0 * scrape {
@@ -180,7 +180,7 @@ fn window(subject: &mut Subject<'_>, query: &Query<'_>, parsed: &promql::Query, 
                 "the panel `{title}` takes `{function}` of `{}` over {range}, which is less than two scrapes ({scrape} apart)",
                 selector.metric
             ));
-            let hint = "it shows nothing so; write `[$__rate_interval]`";
+            let hint = "the panel would be empty; write `[$__rate_interval]`";
             subject.add(Severity::Error, Some(&title), &quoted(query.expr), error.hint(hint));
         }
     }

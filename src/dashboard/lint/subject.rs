@@ -1,4 +1,4 @@
-//! What the checks share: the dashboard under them, what is known of its surroundings, and their findings.
+//! What the checks share: the dashboard, what is known of its surroundings, and the findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::dashboard::place;
 use crate::error::{Error, Severity};
 
-/// One thing that is wrong with one dashboard.
+/// One fault of one dashboard.
+///
 /// As JSON: `{severity, panel, message, file, line, column, hint}`; what is not known is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
@@ -23,27 +24,27 @@ pub struct Finding {
 /// What is known of the place where the dashboard will be shown.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Uids of the data sources there; empty when they are not known.
+    /// Uids of the data sources there; empty when unknown.
     pub sources: BTreeSet<String>,
     /// Uids of dashboards that Watchpost brings.
-    pub taken: BTreeSet<String>,
+    pub shipped_uids: BTreeSet<String>,
     /// Seconds between two scrapes; `None` when that is not known.
     pub scrape_interval: Option<f64>,
-    /// Metrics that are there now.
+    /// Metrics that exist now.
     pub metrics: Option<BTreeSet<String>>,
-    /// What Prometheus says to expressions that our parser does not read: its words when it refuses.
+    /// Prometheus's verdict on expressions that our parser cannot read: its words when it rejects one.
     pub answers: BTreeMap<String, Option<String>>,
 }
 
-/// How strictly: dashboards of the catalog are held to more than what Grafana refuses.
+/// Dashboards of the catalog must meet more than what Grafana requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     Catalog,
     Own,
 }
 
-/// One dashboard under the checks.
-pub struct Subject<'a> {
+/// One dashboard, and the findings about it so far.
+pub struct LintedDashboard<'a> {
     pub name: &'a str,
     pub text: &'a str,
     pub model: &'a Value,
@@ -51,19 +52,19 @@ pub struct Subject<'a> {
     pub findings: Vec<Finding>,
 }
 
-impl Subject<'_> {
+impl LintedDashboard<'_> {
     pub fn add(&mut self, severity: Severity, panel: Option<&str>, needle: &str, problem: Error) {
         let problem = if problem.at.is_some() { problem } else { problem.at(place(self.name, self.text, needle)) };
         self.findings.push(Finding { severity, panel: panel.map(str::to_owned), problem });
     }
 
-    /// An error in the catalog, and a warning in people's own.
+    /// An error in the catalog, a warning in your own dashboards.
     pub fn strict(&self) -> Severity {
         if self.origin == Origin::Catalog { Severity::Error } else { Severity::Warning }
     }
 }
 
-/// A text as it stands in JSON, without its quotes.
+/// A text as JSON writes it, without its quotes.
 pub fn quoted(text: &str) -> String {
     Value::from(text).to_string().trim_matches('"').to_owned()
 }

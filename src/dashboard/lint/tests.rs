@@ -5,7 +5,7 @@ use super::*;
 fn around() -> Surroundings {
     Surroundings {
         sources: ["watchpost-prometheus".to_owned()].into(),
-        taken: ["watchpost-host".to_owned()].into(),
+        shipped_uids: ["watchpost-host".to_owned()].into(),
         scrape_interval: Some(15.0),
         metrics: Some(["up", "shop_sales_total", "shop_price"].map(str::to_owned).into()),
         ..Surroundings::default()
@@ -50,10 +50,10 @@ fn a_sound_dashboard_of_ones_own_has_no_findings() {
 
 #[test]
 fn what_a_query_gets_wrong_is_named() {
-    only("shop_sales_total", Severity::Warning, "shows the counter `shop_sales_total` as it stands");
+    only("shop_sales_total", Severity::Warning, "shows the raw counter `shop_sales_total`");
     only("shop_prise", Severity::Warning, "no target has `shop_prise`");
     only("rate(shop_sales_total[$__interval])", Severity::Warning, "a rate over `$__interval`");
-    only("shop_price{job=\"$zone\"}", Severity::Error, "uses `$zone`, which is no variable");
+    only("shop_price{job=\"$zone\"}", Severity::Error, "uses `$zone`, which is not a variable");
     only("shop_price{", Severity::Warning, "is not verified");
     let found = said(&board("rate(shop_sales_total[20s])"), &around());
     assert!(
@@ -74,7 +74,7 @@ fn prometheus_has_the_last_word_on_what_our_parser_does_not_read() {
     assert_eq!(answered(None), []);
     assert_eq!(
         answered(Some("bad_data")),
-        [(Severity::Error, "the query of the panel `Sales` is no PromQL".to_owned())]
+        [(Severity::Error, "the query of the panel `Sales` is not valid PromQL".to_owned())]
     );
 }
 
@@ -89,8 +89,8 @@ fn units_sources_and_taken_uids_are_looked_at() {
     assert_eq!(
         found,
         [
-            "the uid `watchpost-host` is that of a dashboard that Watchpost brings",
-            "the panel `Sales` asks the data source `thanos`, which is not there",
+            "the uid `watchpost-host` belongs to a dashboard of Watchpost",
+            "the panel `Sales` asks the data source `thanos`, which does not exist",
             "the panel `Sales` has no unit",
         ]
     );

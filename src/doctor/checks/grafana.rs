@@ -1,66 +1,114 @@
-//! Grafana's volume remembers: a password and data sources of an earlier deployment.
+//! Grafana's volume remembers: a password and data sources of an earlier deployment. Judged as `verify` judges them.
 
 use crate::doctor::fine;
-use crate::doctor::look::{GrafanaSeen, Refused, Seen, Source};
+use crate::doctor::look::Seen;
+use crate::verify::links::dashboards::{access, data_sources};
 use crate::verify::report::Finding;
 
 pub fn login(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("grafana:login", "login");
-    let grafana = match &seen.grafana {
-        Ok(grafana) => grafana,
+    let access = match &seen.grafana {
+        Ok(grafana) => &grafana.access,
         Err(why) => return vec![Finding::not_checked(id, subject, why)],
     };
-    vec![match &grafana.sources {
-        Ok(_) => fine(id, subject, format!("`{}` gets in with the stack's password", grafana.user)),
-        Err(Refused::Other(why)) => Finding::not_checked(id, subject, why),
-        Err(Refused::Login) => {
-            Finding::broken(id, subject, format!("Grafana refuses the password of `{}`", grafana.user))
-                .why("a password of the configuration takes effect only on the first start: the volume has another")
-                .fix(reset(seen, grafana))
-        }
-    }]
-}
-
-/// The password comes from the file that the container has; it is on no command line.
-fn reset(seen: &Seen<'_>, grafana: &GrafanaSeen) -> String {
-    let container = seen.service(&grafana.service).map_or("", |deployed| deployed.container.as_str());
-    let command = "grafana cli admin reset-admin-password --password-from-stdin";
-    format!("docker exec {container} sh -c '{command} < {}'", grafana.password_file)
+    if access.is_open() {
+        return vec![fine(id, subject, format!("Grafana accepts the stack's password for `{}`", access.user))];
+    }
+    let finding = access::judge(access);
+    if access.is_down() {
+        return vec![Finding::not_checked(id, subject, finding.what)];
+    }
+    vec![Finding { id: id.into(), subject: subject.into(), ..finding }]
 }
 
 pub fn sources(seen: &Seen<'_>) -> Vec<Finding> {
+    let (id, subject) = ("grafana:sources", "data sources");
     let Ok(grafana) = &seen.grafana else { return Vec::new() };
-    let Ok(sources) = &grafana.sources else {
-        return vec![Finding::not_checked("grafana:sources", "data sources", "Grafana does not let us in")];
-    };
-    let strays: Vec<Finding> =
-        grafana.provisioned.iter().filter_map(|(name, uid)| stray(name, uid, sources, seen, grafana)).collect();
+    if !grafana.access.is_open() {
+        return vec![Finding::not_checked(id, subject, "the login to Grafana does not work")];
+    }
+    let mut strays = Vec::new();
+    for wanted in &grafana.provisioned {
+        if let Err(finding) = data_sources::identify(wanted, &grafana.data_sources, &grafana.access.container) {
+            let id = format!("grafana:source/{}", wanted.name);
+            strays.push(Finding { id, subject: wanted.name.clone(), ..*finding });
+        }
+    }
     if strays.is_empty() {
-        let names: Vec<&str> = grafana.provisioned.iter().map(|(name, _)| name.as_str()).collect();
-        return vec![fine("grafana:sources", "data sources", format!("{} as deployed", names.join(", ")))];
+        let names: Vec<&str> = grafana.provisioned.iter().map(|source| source.name.as_str()).collect();
+        strays.push(fine(id, subject, format!("{} as deployed", names.join(", "))));
     }
     strays
 }
 
-/// <https://github.com/grafana/grafana/issues/110740>
-fn stray(name: &str, uid: &str, sources: &[Source], seen: &Seen<'_>, grafana: &GrafanaSeen) -> Option<Finding> {
-    let id = format!("grafana:source/{name}");
-    let container = || seen.service(&grafana.service).map_or("", |deployed| deployed.container.as_str());
-    let Some(source) = sources.iter().find(|source| source.name == name) else {
-        let finding = Finding::broken(id, name, "Grafana does not have this data source");
-        return Some(finding.why("dashboards ask for it").fix(format!("docker restart {}", container())));
-    };
-    if source.uid == uid {
-        return None;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::look::GrafanaSeen;
+    use crate::doctor::look::testing::Bench;
+    use crate::verify::links::dashboards::DashboardsSnapshot;
+    use crate::verify::links::dashboards::access::{Access, GrafanaState};
+    use crate::verify::report::Verdict;
+
+    /// The Grafana that the link's tests were recorded from.
+    fn recorded() -> GrafanaSeen {
+        let recorded = include_str!("../../verify/links/dashboards/recorded.json");
+        let seen: DashboardsSnapshot = serde_json::from_str(recorded).expect("a snapshot");
+        GrafanaSeen {
+            access: seen.access,
+            data_sources: seen.data_sources,
+            provisioned: seen.provisioning.data_sources,
+        }
     }
-    let finding = Finding::broken(id, name, format!("has the uid `{}`; dashboards ask for `{uid}`", source.uid))
-        .why("Grafana's volume has it from an earlier deployment, and provisioning cannot change a uid");
-    Some(finding.fix(if source.read_only {
-        format!(
-            "watchpost catalog eject grafana --into overlay; add `deleteDatasources: [{{name: {name}, orgId: 1}}]` to its \
-             files/provisioning/datasources/watchpost.yml; watchpost up --catalog overlay"
-        )
-    } else {
-        format!("delete the data source `{name}` in Grafana (Connections, Data sources), then docker restart {}", container())
-    }))
+
+    /// The findings about this Grafana: (id, verdict, fix).
+    fn found(change: impl Fn(&mut GrafanaSeen)) -> Vec<(String, Verdict, String)> {
+        let bench = Bench::new();
+        let mut seen = bench.seen();
+        let mut grafana = recorded();
+        change(&mut grafana);
+        seen.grafana = Ok(grafana);
+        let findings = login(&seen).into_iter().chain(sources(&seen));
+        findings.map(|finding| (finding.id.clone(), finding.verdict, finding.fix_text())).collect()
+    }
+
+    fn is(id: &str, verdict: Verdict, fix: &str) -> (String, Verdict, String) {
+        (id.into(), verdict, fix.into())
+    }
+
+    #[test]
+    fn a_grafana_as_deployed_is_fine() {
+        let fine = [is("grafana:login", Verdict::Ok, ""), is("grafana:sources", Verdict::Ok, "")];
+        assert_eq!(found(|_| {}), fine);
+    }
+
+    #[test]
+    fn a_rejected_password_has_the_fix_of_verify() {
+        let rejected = found(|grafana| grafana.access.state = GrafanaState::PasswordRejected);
+        let fix = access::judge(&Access { state: GrafanaState::PasswordRejected, ..recorded().access }).fix_text();
+        assert!(fix.starts_with("docker exec "), "{fix}");
+        let expected = [is("grafana:login", Verdict::Broken, &fix), is("grafana:sources", Verdict::NotChecked, "")];
+        assert_eq!(rejected, expected);
+        let blocked = found(|grafana| grafana.access.state = GrafanaState::LoginBlocked);
+        assert!(!blocked[0].2.contains("docker exec"), "a new password does not help: {blocked:?}");
+    }
+
+    #[test]
+    fn a_grafana_that_is_down_or_absent_is_not_checked() {
+        let down = found(|grafana| grafana.access.state = GrafanaState::Stopped);
+        assert!(down.iter().all(|(_, verdict, _)| *verdict == Verdict::NotChecked), "{down:?}");
+        let bench = Bench::new();
+        let seen = bench.seen();
+        assert_eq!((login(&seen)[0].verdict, sources(&seen).len()), (Verdict::NotChecked, 0));
+    }
+
+    #[test]
+    fn a_data_source_of_an_older_volume_is_replaced_by_an_option_that_exists() {
+        let stray = found(|grafana| grafana.data_sources[0].uid = "old".into());
+        let fix = "watchpost up --set grafana.replace_data_sources=true";
+        assert_eq!(stray[1..], [is("grafana:source/Prometheus", Verdict::Broken, fix)]);
+        let missing = found(|grafana| drop(grafana.data_sources.remove(1)));
+        let fix = format!("docker restart {}", recorded().access.container);
+        assert_eq!(missing[1..], [is("grafana:source/Alertmanager", Verdict::Broken, &fix)]);
+    }
 }

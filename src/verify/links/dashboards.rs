@@ -1,119 +1,65 @@
 //! From Grafana to data in every panel: login, data sources, dashboards, and each query of each panel.
+//!
+//! `look` asks Grafana and Prometheus everything; `judge` is pure.
 
-mod data_sources;
+pub mod access;
+mod case;
+pub mod data_sources;
 mod drift;
 mod empty;
+mod look;
 mod once;
 mod queries;
 mod variables;
 
-use crate::clients::grafana::{DataSource, Grafana, Login};
-use crate::deployed::provisioning::Expected;
-use crate::deployed::stack::{Deployed, Stack};
+use crate::deployed::stack::Stack;
+use crate::fix::Fix;
 use crate::verify::report::{Checked, Finding, Link};
 use crate::verify::snapshot::Snapshot;
 
-pub use drift::{DashboardDrift, State, drift};
+pub use access::OpenGrafana;
+pub use drift::{DashboardDrift, State, StoredDashboards, drift};
+pub use look::DashboardsSnapshot;
 
-pub async fn check(stack: &Stack, snapshot: &Snapshot<'_>) -> Checked {
+pub async fn check(stack: &Stack, chain: &Snapshot<'_>) -> Checked {
+    judge(DashboardsSnapshot::look(stack).await.as_ref(), chain)
+}
+
+/// Opens Grafana with the stack's login. Errors: the finding that says why not.
+pub async fn open(stack: &Stack) -> Result<OpenGrafana<'_>, Box<Finding>> {
     let Some((service, deployed)) = stack.of("grafana") else {
-        return Checked::not_checked(Link::Dashboards, "there is no Grafana in this stack", None);
+        return Err(Box::new(Finding::broken("grafana", "Grafana", "this stack has no Grafana")));
     };
-    let opened = match open(stack, service, deployed).await {
-        Ok(opened) => opened,
-        Err(finding) => return Checked::new(Link::Dashboards, &[], vec![*finding]),
+    let (access, opened) = access::look(stack, service, deployed).await;
+    opened.ok_or_else(|| Box::new(access::judge(&access)))
+}
+
+/// `seen`: `None` when the stack has no Grafana. `chain`: what the links before this one saw.
+pub fn judge(seen: Option<&DashboardsSnapshot>, chain: &Snapshot<'_>) -> Checked {
+    let Some(seen) = seen else {
+        return Checked::not_checked(Link::Dashboards, "this stack has no Grafana", None);
     };
-    let Opened { grafana, sources, finding } = opened;
-    let expected = Expected::of(stack.files(service).await);
-    let (mut findings, unusable) = data_sources::check(stack, service, &grafana, &sources, &expected).await;
-    findings.insert(0, finding);
-    let kept = match drift(&grafana, &expected).await {
-        Ok(kept) => kept,
-        Err(refusal) => {
-            findings.push(
-                Finding::broken("dashboards:search", "dashboards", refusal.message).fix("watchpost logs grafana"),
-            );
+    let mut findings = vec![access::judge(&seen.access)];
+    if !seen.access.is_open() {
+        return Checked::new(Link::Dashboards, &[], findings);
+    }
+    let (sources, of_sources) = data_sources::judge(seen);
+    findings.extend(of_sources);
+    let stored = match &seen.stored {
+        Ok(stored) => stored,
+        Err(why) => {
+            let logs = Fix::watchpost(["logs", &seen.access.service]);
+            findings.push(Finding::broken("dashboards:search", "dashboards", why).fix(logs));
             return Checked::new(Link::Dashboards, &[], findings);
         }
     };
-    findings.extend(kept.iter().filter(|kept| kept.expected.is_some()).map(|kept| drift::finding(stack, kept)));
-    let whole = queries::Whole { stack, snapshot, grafana: &grafana, sources: &sources, unusable: &unusable };
-    let (asked, panels) = queries::check(&whole, &kept).await;
-    findings.extend(panels);
-    let boards = kept.iter().filter(|kept| kept.expected.is_some()).count();
-    Checked::new(Link::Dashboards, &[("dashboard", boards), ("query", asked)], findings)
+    let dashboards = drift(&seen.provisioning, stored);
+    let deployed = dashboards.iter().filter(|dashboard| dashboard.file.is_some());
+    findings.extend(deployed.clone().map(|dashboard| drift::judge(dashboard, &seen.access.container)));
+    let (queries, of_queries) = queries::judge(seen, &sources, &dashboards, chain);
+    findings.extend(of_queries);
+    Checked::new(Link::Dashboards, &[("dashboard", deployed.count()), ("query", queries)], findings)
 }
 
-/// Grafana, let in.
-pub struct Opened<'a> {
-    pub grafana: Grafana<'a>,
-    pub sources: Vec<DataSource>,
-    /// That it is up, which version it is, and that the login is valid.
-    pub finding: Finding,
-}
-
-/// Opens Grafana with the login that the stack has. Errors: the finding that says why not.
-pub async fn open<'a>(stack: &'a Stack, service: &str, deployed: &Deployed) -> Result<Opened<'a>, Box<Finding>> {
-    let broken = |what: String| Finding::broken("grafana", "Grafana", what);
-    let stopped = |what: String| async move { Box::new(stopped(stack, service, what).await) };
-    let Some(grafana) = stack.grafana().await else {
-        if deployed.is_running() {
-            let what = "its login is not known: it was deployed without GF_SECURITY_ADMIN_PASSWORD__FILE";
-            return Err(Box::new(broken(what.into()).fix("watchpost up")));
-        }
-        return Err(stopped("it does not run".into()).await);
-    };
-    let health = match grafana.health().await {
-        Ok(health) => health,
-        Err(refusal) => return Err(stopped(format!("it does not answer: {refusal}")).await),
-    };
-    if !grafana.has_password() {
-        let what = "its administrator's password cannot be read from its container";
-        return Err(Box::new(broken(what.into()).fix("watchpost up")));
-    }
-    match grafana.login().await {
-        Ok(Login::Valid) => {}
-        Ok(login) => return Err(Box::new(locked_out(stack, deployed, &grafana, login))),
-        Err(refusal) => return Err(Box::new(broken(refusal.message).fix(format!("watchpost logs {service}")))),
-    }
-    let sources = match grafana.sources().await {
-        Ok(sources) => sources,
-        Err(refusal) => return Err(Box::new(broken(format!("it does not list its data sources: {refusal}")))),
-    };
-    let mut finding = Finding::ok("grafana", "Grafana");
-    finding.what = if health.version.is_empty() { "up".into() } else { format!("up, version {}", health.version) };
-    Ok(Opened { grafana, sources, finding })
-}
-
-/// Grafana is not there: its own last words say more.
-async fn stopped(stack: &Stack, service: &str, what: String) -> Finding {
-    let log = stack.log(service).await;
-    let mut finding = Finding::broken("grafana", "Grafana", what);
-    let last = log.iter().rev().find(|line| line.to_lowercase().contains("error")).or(log.last());
-    if let Some(line) = last {
-        finding = finding.why(format!("it last said: {line}"));
-    }
-    let provisioning = log.iter().any(|line| line.contains("atasource provisioning error"));
-    if provisioning {
-        return finding.why(data_sources::OLD_VOLUME).fix(data_sources::REPLACE);
-    }
-    finding.fix("watchpost up")
-}
-
-/// The secret's password is not the volume's: Grafana takes it on the first start only.
-fn locked_out(stack: &Stack, deployed: &Deployed, grafana: &Grafana<'_>, login: Login) -> Finding {
-    let finding = Finding::broken("grafana", "Grafana", "it refuses the administrator's password")
-        .why("Grafana takes the password only when it starts on an empty volume; this volume has another");
-    if login == Login::Blocked {
-        return finding
-            .why("too many wrong passwords: it takes none for five minutes, the right one neither")
-            .fix("watchpost dashboards check, in five minutes");
-    }
-    let path = deployed.service.environment.get("GF_SECURITY_ADMIN_PASSWORD__FILE").map_or("", String::as_str);
-    let cli = if grafana.is_before(9, 4) { "grafana-cli" } else { "grafana cli" };
-    finding.fix(format!(
-        "{} exec {} sh -c '{cli} admin reset-admin-password --password-from-stdin < {path}'",
-        stack.docker(),
-        deployed.container.name
-    ))
-}
+#[cfg(test)]
+mod tests;

@@ -1,32 +1,54 @@
-//! What is known of the place where dashboards go: data sources, scrape interval, metrics, taken uids.
+//! What is known of the place where dashboards go: your files, data sources, scrape interval, metrics, used uids.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::catalog::Catalog;
-use crate::cli::commands::dashboards::{own, reach};
+use crate::cli::commands::dashboards::reach;
 use crate::cli::shared::context::{Choice, Context};
+use crate::cli::shared::files::{self, OwnDashboard};
 use crate::dashboard;
-use crate::dashboard::import::Source;
+use crate::dashboard::import::ProvisionedSource;
 use crate::dashboard::lint::Surroundings;
 use crate::deployed::Stack;
-use crate::deployed::provisioning::{scrape_interval, sources};
+use crate::deployed::provisioning::{data_sources, scrape_interval};
+use crate::spec::Spec;
 use crate::time::now;
 
-/// A metric counts as there when it had a sample this recently, in seconds.
+/// A metric exists when it had a sample this recently, in seconds.
 const RECENT: f64 = 300.0;
+
+/// The spec; `None` when there is no file.
+pub fn spec(context: &Context) -> Result<Option<Spec>> {
+    context.spec_path().map(|_| context.spec(&Choice::default())).transpose()
+}
+
+fn listed(context: &Context) -> Result<Vec<String>> {
+    Ok(spec(context)?.map(|spec| spec.dashboards).unwrap_or_default())
+}
+
+/// Your dashboards: those that the spec lists.
+pub fn own_dashboards(context: &Context) -> Result<Vec<OwnDashboard>> {
+    Ok(files::dashboards(&context.base(), &listed(context)?))
+}
+
+/// The first folder of dashboards that the spec lists.
+pub fn own_folder(context: &Context) -> Result<Option<PathBuf>> {
+    Ok(files::dashboards_folder(&context.base(), &listed(context)?))
+}
 
 /// What Grafana is provisioned with: as deployed, else as the spec renders, else the defaults.
 pub struct Provisioned {
-    pub sources: Vec<Source>,
+    pub data_sources: Vec<ProvisionedSource>,
     pub scrape_interval: Option<f64>,
 }
 
 impl Provisioned {
-    fn of(files: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
-        let sources = sources(files);
-        (!sources.is_empty()).then(|| Self { sources, scrape_interval: scrape_interval(files) })
+    fn in_files(files: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
+        let data_sources = data_sources(files);
+        (!data_sources.is_empty()).then(|| Self { data_sources, scrape_interval: scrape_interval(files) })
     }
 
     /// Without asking the host.
@@ -36,20 +58,20 @@ impl Provisioned {
             let files = bundle.service_files("grafana").into_iter();
             files.map(|(path, content)| (path.to_owned(), content.to_vec())).collect()
         });
-        files.as_ref().and_then(Self::of).unwrap_or_else(|| {
-            let source = |name: &str, kind: &str| Source {
+        files.as_ref().and_then(Self::in_files).unwrap_or_else(|| {
+            let source = |name: &str, kind: &str| ProvisionedSource {
                 name: name.into(),
                 uid: format!("watchpost-{kind}"),
                 kind: kind.into(),
             };
-            let sources = vec![source("Prometheus", "prometheus"), source("Alertmanager", "alertmanager")];
-            Self { sources, scrape_interval: None }
+            let data_sources = vec![source("Prometheus", "prometheus"), source("Alertmanager", "alertmanager")];
+            Self { data_sources, scrape_interval: None }
         })
     }
 }
 
 /// Uids of the dashboards that Watchpost brings.
-pub fn shipped(catalog: &Catalog) -> BTreeSet<String> {
+pub fn shipped_uids(catalog: &Catalog) -> BTreeSet<String> {
     let files = catalog.components.values().flat_map(|component| component.files_in("dashboards", ".json"));
     files
         .filter_map(|(_, file)| dashboard::parse(&file.name, file.text().ok()?).ok())
@@ -57,14 +79,14 @@ pub fn shipped(catalog: &Catalog) -> BTreeSet<String> {
         .collect()
 }
 
-/// What lint holds dashboards against. With the stack in reach also what Grafana and Prometheus have now; the second
-/// value says why not, when it is not.
+/// What lint compares dashboards with. When the stack is reachable, this includes what Grafana and Prometheus have now; the
+/// second value says why not, when it is not.
 pub async fn surroundings(context: &Context, texts: &[&str], offline: bool) -> Result<(Surroundings, Option<String>)> {
-    let catalog = context.catalog(own::spec(context)?.as_ref())?;
+    let catalog = context.catalog(spec(context)?.as_ref())?;
     let rendered = Provisioned::rendered(context);
     let mut around = Surroundings {
-        sources: rendered.sources.into_iter().map(|source| source.uid).collect(),
-        taken: shipped(&catalog),
+        sources: rendered.data_sources.into_iter().map(|source| source.uid).collect(),
+        shipped_uids: shipped_uids(&catalog),
         scrape_interval: rendered.scrape_interval,
         ..Surroundings::default()
     };
@@ -75,25 +97,26 @@ pub async fn surroundings(context: &Context, texts: &[&str], offline: bool) -> R
         Ok(stack) => stack,
         Err(error) => return Ok((around, Some(error.to_string()))),
     };
-    live(&stack, texts, &mut around).await;
+    add_live(context, &stack, texts, &mut around).await;
     let why = around.metrics.is_none().then(|| "Prometheus does not answer".to_owned());
     Ok((around, why))
 }
 
-async fn live(stack: &Stack, texts: &[&str], around: &mut Surroundings) {
+/// Adds what Grafana and Prometheus say.
+async fn add_live(context: &Context, stack: &Stack, texts: &[&str], around: &mut Surroundings) {
     if let Some((service, _)) = stack.of("grafana") {
         around.scrape_interval = scrape_interval(stack.files(service).await).or(around.scrape_interval);
     }
-    // People may have added data sources in Grafana.
-    if let Ok((opened, _)) = reach::grafana(stack).await {
-        around.sources.extend(opened.sources.into_iter().map(|source| source.uid));
+    // Data sources may have been added in Grafana.
+    if let Ok((opened, _)) = reach::grafana(context, stack).await {
+        around.sources.extend(opened.data_sources.into_iter().map(|source| source.uid));
     }
     let Some(prometheus) = stack.prometheus().await else { return };
     around.metrics = prometheus.metric_names(now() - RECENT).await.ok();
     let unread: BTreeSet<String> = texts.iter().flat_map(|text| dashboard::lint::unread(text)).collect();
     for expr in unread {
-        let answer = prometheus.query(&expr).await;
-        match answer {
+        match prometheus.query(&expr).await {
+            // Without an answer there is no judgement.
             Err(refusal) if refusal.status.is_none() => {}
             answer => drop(around.answers.insert(expr, answer.err().map(|refusal| refusal.message))),
         }

@@ -1,16 +1,16 @@
 use anyhow::Result;
 
-use crate::cli::commands::dashboards::{own, reach};
+use crate::cli::commands::dashboards::{around, reach};
 use crate::cli::commands::verify;
 use crate::cli::shared::context::Context;
 use crate::cli::{block_on, or_interrupt};
 use crate::error::Exit;
 use crate::verify::{Link, Options, prove};
 
-/// Prove the way from Grafana to data in every panel
+/// Verify the way from Grafana to data in every panel
 ///
-/// Grafana up and its login valid, data sources healthy, every deployed dashboard there and unchanged, and every query of
-/// every panel run with its variables as Grafana fills them. It changes nothing.
+/// Checks that Grafana is up and its login valid, that data sources are healthy, and that every deployed dashboard exists
+/// unchanged. Runs every query of every panel, with variables filled in as Grafana does. Changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost dashboards check
@@ -25,7 +25,7 @@ pub fn run(_: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn check(context: &Context) -> Result<Exit> {
-    let catalog = context.catalog(own::spec(context)?.as_ref())?;
+    let catalog = context.catalog(around::spec(context)?.as_ref())?;
     let stack = reach::stack(context).await?;
     let options = Options { links: vec![Link::Dashboards], deliver: false, patience: context.global.timeout };
     let report = prove(&stack, &catalog, None, &options, &|_| {}).await;

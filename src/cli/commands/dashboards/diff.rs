@@ -1,26 +1,27 @@
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use crate::cli::commands::dashboards::{own, reach};
+use crate::cli::commands::dashboards::{around, reach};
 use crate::cli::shared::context::Context;
+use crate::cli::shared::files;
 use crate::cli::{block_on, or_interrupt};
 use crate::dashboard;
 use crate::dashboard::compare::{Change, changes};
 use crate::deployed::Stack;
-use crate::deployed::provisioning::{Expected, ProvisionedDashboard};
+use crate::deployed::provisioning::{ProvisionedDashboard, Provisioning};
 use crate::error::{Error, Exit, did_you_mean};
 use crate::ui::style::{BAD, GOOD, STRONG, paint};
 
 /// Show what differs between a dashboard's file and Grafana
 ///
-/// Only what matters: not numbers that Grafana gives, not what somebody last chose, not the order of keys. People's own
+/// Compares only what matters: not Grafana's own numbers, not the last choices in the UI, not the order of keys. Your own
 /// dashboards are compared with the file in the spec's folder, others with what was deployed.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With -o json: {\"stack\", \"dashboards\": [{uid, title, file, changes: [{path, file, grafana}]}]}"
 )]
 pub struct Args {
-    /// One dashboard [default: all that have a file]
+    /// Compare only this dashboard [default: all that have a file]
     #[arg(value_name = "UID")]
     uid: Option<String>,
     /// Exit with 2 when something differs
@@ -30,7 +31,7 @@ pub struct Args {
 
 /// One dashboard and its changes; `None` when Grafana does not have it.
 struct Difference<'a> {
-    board: &'a ProvisionedDashboard,
+    dashboard: &'a ProvisionedDashboard,
     file: String,
     changes: Option<Vec<Change>>,
 }
@@ -41,31 +42,30 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 
 async fn show(args: &Args, context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
-    let (opened, expected) = reach::grafana(&stack).await?;
-    let boards = chosen(args, &stack, &expected)?;
-    let files = own::files(context)?;
+    let (opened, provisioning) = reach::grafana(context, &stack).await?;
+    let own_files = around::own_dashboards(context)?;
     let mut differences = Vec::new();
-    for board in boards {
-        let held = opened.grafana.dashboard(&board.uid).await.map_err(reach::unanswered)?;
-        let local = files.iter().find(|file| board.own && !file.uid.is_empty() && file.uid == board.uid);
-        let model = match local {
-            Some(file) => dashboard::parse(&own::shown(&file.path), &file.text)?,
-            None => board.model.clone(),
+    for dashboard in selected(args, context, &stack, &provisioning)? {
+        let stored = opened.grafana.dashboard(&dashboard.uid).await;
+        let stored = stored.map_err(|refusal| reach::refused(context, refusal))?;
+        let local = own_files.iter().find(|file| dashboard.own && !file.uid.is_empty() && file.uid == dashboard.uid);
+        let (file, model) = match local {
+            Some(local) => {
+                let file = files::readable(&local.path);
+                let model = dashboard::parse(&file, &local.text)?;
+                (file, model)
+            }
+            None => (dashboard.file.clone(), dashboard.model.clone()),
         };
-        let file = local.map_or_else(|| board.file.clone(), |file| own::shown(&file.path));
-        differences.push(Difference { board, file, changes: held.map(|held| changes(&model, &held.dashboard)) });
+        let changes = stored.map(|stored| changes(&model, &stored.dashboard));
+        differences.push(Difference { dashboard, file, changes });
     }
-    let differ = differences.iter().any(|one| one.changes.as_ref().is_none_or(|changes| !changes.is_empty()));
+    let differ = differences.iter().any(|difference| difference.changes.as_ref().is_none_or(|all| !all.is_empty()));
     if context.ui.json {
-        let all: Vec<Value> = differences
-            .iter()
-            .map(
-                |one| json!({"uid": one.board.uid, "title": one.board.title, "file": one.file, "changes": one.changes}),
-            )
-            .collect();
+        let all: Vec<Value> = differences.iter().map(Difference::as_json).collect();
         context.ui.document(&json!({"stack": stack.name, "dashboards": all}))?;
     } else {
-        context.ui.data(&differences.iter().map(text).collect::<Vec<_>>().join(""))?;
+        context.ui.data(&differences.iter().map(Difference::render).collect::<String>())?;
         if !differ {
             context.ui.say("Nothing differs.");
         }
@@ -73,39 +73,52 @@ async fn show(args: &Args, context: &Context) -> Result<Exit> {
     Ok(if differ && args.exit_code { Exit::ChangesPending } else { Exit::Done })
 }
 
-fn chosen<'a>(args: &Args, stack: &Stack, expected: &'a Expected) -> Result<Vec<&'a ProvisionedDashboard>> {
+/// The dashboard with the given uid, or all that have one.
+fn selected<'a>(
+    args: &Args,
+    context: &Context,
+    stack: &Stack,
+    provisioning: &'a Provisioning,
+) -> Result<Vec<&'a ProvisionedDashboard>> {
+    let dashboards = &provisioning.dashboards;
     let Some(uid) = &args.uid else {
-        return Ok(expected.boards.iter().filter(|board| !board.uid.is_empty()).collect());
+        return Ok(dashboards.iter().filter(|dashboard| !dashboard.uid.is_empty()).collect());
     };
-    let found: Vec<&ProvisionedDashboard> = expected.boards.iter().filter(|board| board.uid == *uid).collect();
+    let found: Vec<&ProvisionedDashboard> = dashboards.iter().filter(|dashboard| dashboard.uid == *uid).collect();
     if !found.is_empty() {
         return Ok(found);
     }
+    let list = format!("`watchpost dashboards list{}` shows them all", context.same_stack());
     let error = Error::new(format!("no dashboard with the uid `{uid}` was deployed to `{}`", stack.name));
-    let error = match did_you_mean(uid, expected.boards.iter().map(|board| board.uid.as_str())) {
-        Some(guess) => error.hint(format!("is `{guess}` meant? `watchpost dashboards list` shows them all")),
-        None => error.hint("`watchpost dashboards list` shows them all"),
-    };
-    Err(error.into())
+    bail!(match did_you_mean(uid, dashboards.iter().map(|dashboard| dashboard.uid.as_str())) {
+        Some(guess) => error.hint(format!("did you mean `{guess}`? {list}")),
+        None => error.hint(list),
+    })
 }
 
-fn text(one: &Difference<'_>) -> String {
-    let head = |what: &str| format!("{} ({}){what}\n", paint(STRONG, &one.board.title), one.file);
-    match &one.changes {
-        None => head(": Grafana does not have it"),
-        Some(changes) if changes.is_empty() => String::new(),
-        Some(changes) => {
-            let lines = changes.iter().map(|change| {
-                let side = |sign: &str, style, value: &Value| match value {
-                    Value::Null => String::new(),
-                    value => format!("    {} {}\n", paint(style, sign), short(value)),
-                };
-                let (file, grafana) = (side("-", BAD, &change.file), side("+", GOOD, &change.grafana));
-                format!("  {}\n{file}{grafana}", change.path)
-            });
-            head("") + &lines.collect::<String>()
+impl Difference<'_> {
+    fn as_json(&self) -> Value {
+        let dashboard = self.dashboard;
+        json!({"uid": dashboard.uid, "title": dashboard.title, "file": self.file, "changes": self.changes})
+    }
+
+    fn render(&self) -> String {
+        let head = format!("{} ({})", paint(STRONG, &self.dashboard.title), self.file);
+        match &self.changes {
+            None => format!("{head}: Grafana does not have it\n"),
+            Some(changes) if changes.is_empty() => String::new(),
+            Some(changes) => format!("{head}\n{}", changes.iter().map(render_change).collect::<String>()),
         }
     }
+}
+
+/// The path, and under it the file's value and Grafana's.
+fn render_change(change: &Change) -> String {
+    let side = |sign: &str, style, value: &Value| match value {
+        Value::Null => String::new(),
+        value => format!("    {} {}\n", paint(style, sign), short(value)),
+    };
+    format!("  {}\n{}{}", change.path, side("-", BAD, &change.file), side("+", GOOD, &change.grafana))
 }
 
 /// A value on one line.

@@ -3,26 +3,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use crate::cli::commands::dashboards::around::{Provisioned, shipped};
-use crate::cli::commands::dashboards::own;
-use crate::cli::commands::dashboards::source::Source;
+use crate::cli::commands::dashboards::around::{Provisioned, own_dashboards, own_folder, shipped_uids, spec};
+use crate::cli::commands::dashboards::source::ImportSource;
 use crate::cli::shared::context::{Choice, Context};
+use crate::cli::shared::files;
 use crate::cli::{block_on, or_interrupt};
-use crate::dashboard::import::{Imported, Place, import, slug};
+use crate::dashboard::import::{Destination, Imported, import, slug};
 use crate::dashboard::{self, lint};
 use crate::error::{Error, Exit, Severity};
-use crate::spec;
+use crate::fix::quoted;
+use crate::spec::read as read_spec;
 use crate::ui::human::count;
 use crate::yaml;
 
-/// The folder that is made when the spec names none.
+/// The folder for a spec that lists none.
 const FOLDER: &str = "./dashboards";
 
 /// Add a dashboard from elsewhere to the spec's folder
 ///
-/// From a file, an address, or grafana.com. Its data sources become ours, it keeps its uid or gets one that stays the same,
-/// library panels are put in, and what Grafana does not take from files is left out. A spec without a folder of dashboards
-/// gets one.
+/// Reads a file, an address, or grafana.com. Replaces its data sources with those of the stack, keeps its uid or gives it a
+/// stable one, inlines library panels, and leaves out what Grafana rejects in files. Adds a folder of dashboards to a spec
+/// that lists none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost dashboards import gnet:1860             the latest revision of grafana.com's number 1860
@@ -31,19 +32,19 @@ const FOLDER: &str = "./dashboards";
 
 With -o json: {uid, title, file, from, notes, warnings, written}")]
 pub struct Args {
-    /// A file, an address, or a dashboard of grafana.com by its number and, if need be, its revision
+    /// Import from a file, an address, or grafana.com by the dashboard's number and, if need be, its revision
     #[arg(value_name = "FILE|URL|gnet:ID[@REV]")]
     from: String,
-    /// A data source of your own for one that the dashboard asks for; several may be given
+    /// Use your own data source for one that the dashboard asks for; several may be given
     #[arg(long, value_name = "NAME=UID", value_parser = pair)]
     datasource: Vec<(String, String)>,
     /// Write to this file instead of the spec's folder
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace a file that is there already
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
-    /// Only show what would be done
+    /// Only show what would change
     #[arg(long)]
     dry_run: bool,
     #[arg(long, hide = true, env = "WATCHPOST_GRAFANA_COM", default_value = "https://grafana.com")]
@@ -51,42 +52,43 @@ pub struct Args {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, uid) = text.split_once('=').ok_or_else(|| format!("`{text}` is no `NAME=UID`"))?;
+    let (name, uid) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a valid `NAME=UID`"))?;
     Ok((name.to_owned(), uid.to_owned()))
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    block_on(or_interrupt(bring(args, context)))
+    block_on(or_interrupt(import_from(args, context)))
 }
 
-async fn bring(args: &Args, context: &Context) -> Result<Exit> {
-    let source = Source::parse(&args.from)?;
+async fn import_from(args: &Args, context: &Context) -> Result<Exit> {
+    let source = ImportSource::parse(&args.from)?;
     let target = target(args, context)?;
-    let read = source.read(&args.grafana_com).await?;
-    let model = dashboard::parse(&read.name, &read.text)?;
-    let catalog = context.catalog(own::spec(context)?.as_ref())?;
-    let place = Place {
-        sources: Provisioned::rendered(context).sources,
-        mapped: args.datasource.iter().cloned().collect(),
-        origin: &read.origin,
-        taken: shipped(&catalog).into_iter().collect(),
+    let source_text = source.read(&args.grafana_com).await?;
+    let model = dashboard::parse(&source_text.name, &source_text.text)?;
+    let catalog = context.catalog(spec(context)?.as_ref())?;
+    let destination = Destination {
+        data_sources: Provisioned::rendered(context).data_sources,
+        mapping: args.datasource.iter().cloned().collect(),
+        origin: &source_text.origin,
+        used_uids: shipped_uids(&catalog).into_iter().collect(),
     };
-    let imported = import(&model, &place).map_err(|error| error.within(format!("`{source}` cannot be imported")))?;
+    let imported =
+        import(&model, &destination).map_err(|error| error.within(format!("`{source}` cannot be imported")))?;
     let path = file(args, context, &target, &imported)?;
     if !args.dry_run {
-        own::write(&path, &imported.text)?;
+        files::write(&path, &imported.text)?;
         if let Target::NewFolder { spec, text, .. } = &target {
-            own::write(spec, text)?;
+            files::write(spec, text)?;
         }
     }
-    told(args, context, &target, &path, &imported, &read.name)
+    report(args, context, &target, &path, &imported, &source_text.name)
 }
 
 /// Where imported files go.
 enum Target {
     File(PathBuf),
     Folder(PathBuf),
-    /// A folder that the spec does not name yet, and the spec's text with it.
+    /// A folder that the spec does not list yet, and the spec's text with it.
     NewFolder {
         folder: PathBuf,
         spec: PathBuf,
@@ -104,12 +106,12 @@ fn target(args: &Args, context: &Context) -> Result<Target> {
                 .hint("name the spec with `-f FILE`, or write the dashboard elsewhere with `--out FILE`")
         );
     };
-    if let Some(folder) = own::folder(context)? {
+    if let Some(folder) = own_folder(context)? {
         return Ok(Target::Folder(folder));
     }
     if !context.spec(&Choice::default())?.dashboards.is_empty() {
         bail!(
-            Error::new("the spec lists single files under `dashboards:`, and no folder to put another into")
+            Error::new("the spec lists single files under `dashboards:` but no folder for another")
                 .hint("list a folder there, or name the file with `--out FILE` and list it")
         );
     }
@@ -117,7 +119,7 @@ fn target(args: &Args, context: &Context) -> Result<Target> {
     let old =
         std::fs::read_to_string(&spec).map_err(|error| Error::new(format!("cannot read `{name}`")).cause(error))?;
     let text = with_folder(&name, &old)?;
-    Ok(Target::NewFolder { folder: context.base().join(FOLDER), spec, text })
+    Ok(Target::NewFolder { folder: files::join(&context.base(), FOLDER), spec, text })
 }
 
 /// The spec's text with the folder under `dashboards:`; all else stays as it is.
@@ -125,7 +127,7 @@ fn with_folder(name: &str, text: &str) -> Result<String> {
     let line = format!("dashboards: [{FOLDER}]");
     let root = yaml::parse(name, text)?;
     let changed = match root.key("dashboards") {
-        // The key is there with an empty list, or with nothing.
+        // The key exists with an empty list, or with nothing.
         Some(key) => {
             let at = key.location().line - 1;
             text.split_inclusive('\n')
@@ -136,18 +138,19 @@ fn with_folder(name: &str, text: &str) -> Result<String> {
         None if text.is_empty() || text.ends_with('\n') => format!("{text}{line}\n"),
         None => format!("{text}\n{line}\n"),
     };
-    match spec::read(name, &changed) {
-        Ok(read) if read.dashboards == [FOLDER] => Ok(changed),
+    match read_spec(name, &changed) {
+        Ok(spec) if spec.dashboards == [FOLDER] => Ok(changed),
         _ => bail!(
-            Error::new(format!("`{name}` cannot be given a folder of dashboards by itself"))
+            Error::new(format!("cannot add a folder of dashboards to `{name}` automatically"))
                 .hint(format!("add `{line}` to it and try again"))
         ),
     }
 }
 
 fn file(args: &Args, context: &Context, target: &Target, imported: &Imported) -> Result<PathBuf> {
-    let same = own::files(context)?.into_iter().find(|file| file.uid == imported.uid && args.out.is_none());
-    let path = match (target, &same) {
+    let own = if args.out.is_none() { own_dashboards(context)? } else { Vec::new() };
+    let same = own.iter().find(|file| file.uid == imported.uid);
+    let path = match (target, same) {
         (Target::File(path), _) => path.clone(),
         (_, Some(file)) => file.path.clone(),
         (Target::Folder(folder) | Target::NewFolder { folder, .. }, None) => {
@@ -156,53 +159,61 @@ fn file(args: &Args, context: &Context, target: &Target, imported: &Imported) ->
     };
     if path.exists() && !args.force {
         bail!(
-            Error::new(format!("`{}` is there already", own::shown(&path)))
+            Error::new(format!("`{}` exists already", files::readable(&path)))
                 .hint("`--force` replaces it; `--out FILE` writes to another")
         );
     }
-    let twin = own::files(context)?.into_iter().find(|file| {
-        args.out.is_none() && file.title == imported.title && file.path != path && file.uid != imported.uid
-    });
-    match twin {
+    let same_title =
+        |file: &&files::OwnDashboard| file.title == imported.title && file.path != path && file.uid != imported.uid;
+    match own.iter().find(same_title) {
         None => Ok(path),
-        Some(twin) => bail!(
-            Error::new(format!("`{}` has the title `{}` too", own::shown(&twin.path), imported.title))
-                .hint("change one title: with both, Grafana stops updating all dashboards of the folder")
-        ),
+        Some(twin) => {
+            bail!(
+                Error::new(format!("`{}` has the title `{}` too", files::readable(&twin.path), imported.title))
+                    .hint("change one title: with both, Grafana stops updating all dashboards of the folder")
+            )
+        }
     }
 }
 
-fn told(args: &Args, context: &Context, target: &Target, path: &Path, imported: &Imported, from: &str) -> Result<Exit> {
-    let findings = lint::lint(&own::shown(path), &imported.text, &lint::Surroundings::default());
+fn report(
+    args: &Args,
+    context: &Context,
+    target: &Target,
+    path: &Path,
+    imported: &Imported,
+    from: &str,
+) -> Result<Exit> {
+    let file = files::readable(path);
+    let findings = lint::lint(&file, &imported.text, &lint::Surroundings::default());
     let errors: Vec<&lint::Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
-    let shown = own::shown(path);
     if context.ui.json {
         context.ui.document(&json!({
-            "uid": imported.uid, "title": imported.title, "file": shown, "from": from, "notes": imported.notes,
+            "uid": imported.uid, "title": imported.title, "file": file, "from": from, "notes": imported.notes,
             "warnings": findings.len(), "written": !args.dry_run,
         }))?;
         return Ok(Exit::Done);
     }
     let verb = if args.dry_run { "Would write" } else { "Wrote" };
-    context.ui.data(&format!("{verb} `{}` ({}) from {from} to {shown}.", imported.title, imported.uid))?;
+    context.ui.data(&format!("{verb} `{}` ({}) from {from} to {file}.", imported.title, imported.uid))?;
     for note in &imported.notes {
         context.ui.data(&format!("  {note}"))?;
     }
     if let Target::NewFolder { spec, .. } = target {
         let verb = if args.dry_run { "Would add" } else { "Added" };
-        context.ui.data(&format!("{verb} `dashboards: [{FOLDER}]` to {}.", own::shown(spec)))?;
+        context.ui.data(&format!("{verb} `dashboards: [{FOLDER}]` to {}.", files::readable(spec)))?;
     }
     for finding in &errors {
         context.ui.warn(&finding.problem.message);
     }
-    let found = count(findings.len(), "thing");
-    let lint = if findings.is_empty() {
-        String::new()
-    } else {
-        format!(" `watchpost dashboards lint {shown}` names {found} to look at.")
-    };
     if !args.dry_run {
-        context.ui.say(&format!("`watchpost up` deploys it.{lint}"));
+        let mut next = format!("`watchpost up{}` deploys it.", context.same_stack());
+        if !findings.is_empty() {
+            let found = count(findings.len(), "finding");
+            let flags = context.same_stack();
+            next += &format!(" `watchpost dashboards lint {}{flags}` shows {found}.", quoted(&file));
+        }
+        context.ui.say(&next);
     }
     Ok(Exit::Done)
 }

@@ -2,8 +2,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cli::commands::dashboards::{around, own};
+use crate::cli::commands::dashboards::around;
 use crate::cli::shared::context::Context;
+use crate::cli::shared::files;
 use crate::cli::{block_on, or_interrupt};
 use crate::dashboard::lint;
 use crate::error::{Error, Exit, Severity};
@@ -11,9 +12,9 @@ use crate::ui::human::count;
 
 /// Check dashboards before Grafana gets them
 ///
-/// Errors are what Grafana refuses or what shows nothing: unresolved inputs, data sources that are not there, a uid or title
-/// twice in a folder, schema v2, rates over less than two scrapes. Warnings are missing units, counters without a rate,
-/// metrics that no target has. A query that our parser does not read is put to Prometheus.
+/// Errors are what Grafana rejects or shows empty: unresolved inputs, missing data sources, a uid or title twice in a folder,
+/// schema v2, rates over less than two scrapes. Warnings are missing units, counters without a rate, metrics that no target
+/// has. Prometheus is asked about queries that our parser cannot read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost dashboards lint                    all that the spec lists
@@ -23,10 +24,10 @@ With -o json: [{severity, panel, message, file, line, column, hint}]
 
 Exit status: 1 when something must be fixed; warnings alone are 0.")]
 pub struct Args {
-    /// Files or folders [default: those under the spec's `dashboards:`]
+    /// Check these files or folders [default: those under the spec's `dashboards:`]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Do not ask the host which metrics and data sources there are
+    /// Do not ask the host which metrics and data sources exist
     #[arg(long)]
     offline: bool,
 }
@@ -36,11 +37,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn check(args: &Args, context: &Context) -> Result<Exit> {
-    let files = read(args, context)?;
-    let texts: Vec<&str> = files.iter().map(|(_, text)| text.as_str()).collect();
+    let dashboards = read(args, context)?;
+    let texts: Vec<&str> = dashboards.iter().map(|(_, text)| text.as_str()).collect();
     let (around, why_not) = around::surroundings(context, &texts, args.offline).await?;
-    let mut findings = lint::twins(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-    findings.extend(files.iter().flat_map(|(name, text)| lint::lint(name, text, &around)));
+    let mut findings = lint::twins(dashboards.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    findings.extend(dashboards.iter().flat_map(|(name, text)| lint::lint(name, text, &around)));
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if context.ui.json {
         context.ui.document(&findings)?;
@@ -53,10 +54,10 @@ async fn check(args: &Args, context: &Context) -> Result<Exit> {
         }
     }
     let warnings = findings.len() - errors;
-    let checked = count(files.len(), "dashboard");
+    let checked = count(dashboards.len(), "dashboard");
     context.ui.say(&format!("{checked} checked: {}, {}.", count(errors, "error"), count(warnings, "warning")));
     if let Some(why) = why_not {
-        context.ui.say(&format!("Metrics were not held against the host: {why}."));
+        context.ui.say(&format!("Metrics were not compared with the host: {why}."));
     }
     Ok(if errors > 0 { Exit::Error } else { Exit::Done })
 }
@@ -64,26 +65,22 @@ async fn check(args: &Args, context: &Context) -> Result<Exit> {
 /// Names and texts.
 fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
     if args.files.is_empty() {
-        let files: Vec<_> = own::files(context)?.into_iter().map(|file| (own::shown(&file.path), file.text)).collect();
-        return match files.is_empty() {
-            false => Ok(files),
-            true => {
-                bail!(
-                    Error::usage("there is nothing to check: the spec lists no dashboards").hint("name files to check")
-                )
-            }
-        };
+        let own = around::own_dashboards(context)?;
+        if own.is_empty() {
+            bail!(Error::usage("nothing to check: the spec lists no dashboards").hint("name files to check"));
+        }
+        return Ok(own.into_iter().map(|file| (files::readable(&file.path), file.text)).collect());
     }
     let mut found = Vec::new();
     for path in &args.files {
-        let paths = if path.is_dir() { own::json_files(path) } else { vec![path.clone()] };
+        let paths = if path.is_dir() { files::json_files(path) } else { vec![path.clone()] };
         for path in paths {
-            found.push((own::shown(&path), text(&path)?));
+            found.push((files::readable(&path), read_text(&path)?));
         }
     }
     Ok(found)
 }
 
-fn text(path: &Path) -> Result<String> {
+fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }

@@ -7,12 +7,12 @@ use crate::cli::{block_on, or_interrupt};
 use crate::error::Exit;
 use crate::ui::style::{BAD, CHANGE, DIM, GOOD};
 use crate::ui::table::{Cell, Table};
-use crate::verify::links::dashboards::{DashboardDrift, State, drift};
+use crate::verify::links::dashboards::{DashboardDrift, State, StoredDashboards, drift};
 
-/// List Grafana's dashboards, and whether they are what was deployed
+/// List Grafana's dashboards, and whether they are as deployed
 ///
-/// `in sync`: as deployed. `changed in the UI`: Grafana has another than the file; `dashboards diff` shows what. `missing`:
-/// deployed, and Grafana does not have it. `unmanaged`: made in Grafana, and in no file; `dashboards export` brings it in.
+/// `in sync`: as deployed. `changed in the UI`: differs from the file; `dashboards diff` shows how. `missing`: deployed, but
+/// Grafana does not have it. `unmanaged`: made in Grafana, without a file; `dashboards export` writes one.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With -o json: {\"stack\", \"dashboards\": [{uid, title, folder, file, own, state, changes}]}, state one of in-sync, changed, moved, missing, unreadable, unmanaged"
@@ -25,21 +25,23 @@ pub fn run(_: &Args, context: &Context) -> Result<Exit> {
 
 async fn show(context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
-    let (opened, expected) = reach::grafana(&stack).await?;
-    let kept = drift(&opened.grafana, &expected).await.map_err(reach::unanswered)?;
+    let (opened, provisioning) = reach::grafana(context, &stack).await?;
+    let stored = StoredDashboards::look(&opened.grafana, &provisioning).await;
+    let stored = stored.map_err(|refusal| reach::refused(context, refusal))?;
+    let dashboards = drift(&provisioning, &stored);
     if context.ui.json {
-        let all: Vec<_> = kept.iter().map(as_json).collect();
+        let all: Vec<_> = dashboards.iter().map(as_json).collect();
         context.ui.document(&json!({"stack": stack.name, "dashboards": all}))?;
         return Ok(Exit::Done);
     }
     let mut table = Table::new(["DASHBOARD", "UID", "FOLDER", "STATE", "FILE"]);
-    for one in &kept {
-        let file = one.expected.as_ref().map_or("", |board| board.file.as_str());
+    for dashboard in &dashboards {
+        let file = dashboard.file.as_ref().map_or("", |file| file.file.as_str());
         table.row([
-            one.title.as_str().into(),
-            one.uid.as_str().into(),
-            one.folder.as_str().into(),
-            state(one),
+            dashboard.title.as_str().into(),
+            dashboard.uid.as_str().into(),
+            dashboard.folder.as_str().into(),
+            state(dashboard),
             file.into(),
         ]);
     }
@@ -47,18 +49,18 @@ async fn show(context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn state(kept: &DashboardDrift) -> Cell {
-    let style = match &kept.state {
+fn state(dashboard: &DashboardDrift) -> Cell {
+    let style = match &dashboard.state {
         State::InSync => GOOD,
         State::Changed { .. } | State::Moved { .. } => CHANGE,
         State::Missing { .. } | State::Unreadable { .. } => BAD,
         State::Unmanaged => DIM,
     };
-    Cell::styled(style, kept.state.words())
+    Cell::styled(style, dashboard.state.words())
 }
 
-fn as_json(kept: &DashboardDrift) -> serde_json::Value {
-    let (state, changes) = match &kept.state {
+fn as_json(dashboard: &DashboardDrift) -> serde_json::Value {
+    let (state, changes) = match &dashboard.state {
         State::InSync => ("in-sync", &[][..]),
         State::Changed { changes } => ("changed", changes.as_slice()),
         State::Moved { .. } => ("moved", &[][..]),
@@ -68,8 +70,8 @@ fn as_json(kept: &DashboardDrift) -> serde_json::Value {
     };
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     json!({
-        "uid": kept.uid, "title": kept.title, "folder": kept.folder,
-        "file": kept.expected.as_ref().map(|board| &board.file),
-        "own": kept.expected.as_ref().is_some_and(|board| board.own), "state": state, "changes": paths,
+        "uid": dashboard.uid, "title": dashboard.title, "folder": dashboard.folder,
+        "file": dashboard.file.as_ref().map(|file| &file.file),
+        "own": dashboard.file.as_ref().is_some_and(|file| file.own), "state": state, "changes": paths,
     })
 }

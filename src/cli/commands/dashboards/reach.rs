@@ -4,11 +4,12 @@ use anyhow::{Result, bail};
 
 use crate::cli::shared::context::Context;
 use crate::cli::shared::session;
+use crate::clients::api::ApiError;
 use crate::deployed::Stack;
-use crate::deployed::provisioning::Expected;
+use crate::deployed::provisioning::Provisioning;
 use crate::error::Error;
 use crate::verify::Finding;
-use crate::verify::links::dashboards::{Opened, open};
+use crate::verify::links::dashboards::{OpenGrafana, open};
 
 /// The deployed stack. Errors: nothing of it is on the host.
 pub async fn stack(context: &Context) -> Result<Stack> {
@@ -16,29 +17,39 @@ pub async fn stack(context: &Context) -> Result<Stack> {
     Ok(Stack::new(&client, &name, &observed)?)
 }
 
-/// Its Grafana, let in, and what was deployed to it.
+/// The stack's Grafana with a valid login, and what was deployed to it.
 ///
-/// Errors: there is none, it does not answer, or it refuses the login; with what fixes that.
-pub async fn grafana(stack: &Stack) -> Result<(Opened<'_>, Expected)> {
-    let Some((service, deployed)) = stack.of("grafana") else {
+/// Errors: the stack has no Grafana, Grafana does not answer, or it rejects the login; the hint is the fix.
+pub async fn grafana<'a>(context: &Context, stack: &'a Stack) -> Result<(OpenGrafana<'a>, Provisioning)> {
+    let Some((service, _)) = stack.of("grafana") else {
         bail!(
             Error::new(format!("the stack `{}` has no Grafana", stack.name))
-                .hint("`watchpost catalog show grafana` says what it takes")
+                .hint("`watchpost catalog show grafana` lists its settings")
         );
     };
-    let (opened, files) = tokio::join!(open(stack, service, deployed), stack.files(service));
-    Ok((opened.map_err(|finding| refused(&finding))?, Expected::of(files)))
+    let (opened, files) = tokio::join!(open(stack), stack.files(service));
+    let opened = opened.map_err(|finding| closed(context, stack, *finding))?;
+    Ok((opened, Provisioning::in_files(files)))
 }
 
-fn refused(finding: &Finding) -> Error {
+/// The finding as an error; its fix works as printed.
+fn closed(context: &Context, stack: &Stack, finding: Finding) -> Error {
     let mut error = Error::new(format!("Grafana cannot be asked: {}", finding.what));
     for why in &finding.why {
         error = error.cause(why);
     }
-    error.hint(finding.fix.as_ref().map_or_else(|| "`watchpost status` shows its state".into(), ToString::to_string))
+    match finding.fix {
+        Some(mut fix) => {
+            fix.address(&context.addressing_on(stack.docker_host()));
+            error.hint(fix.to_string())
+        }
+        None => error.hint(format!("`watchpost status{}` shows its state", context.same_stack())),
+    }
 }
 
-/// Grafana's words as an error.
-pub fn unanswered(refusal: crate::clients::api::ApiError) -> Error {
-    Error::new("Grafana did not answer as it should").cause(refusal).hint("`watchpost logs grafana` may say why")
+/// Grafana's refusal as an error.
+pub fn refused(context: &Context, refusal: ApiError) -> Error {
+    Error::new("Grafana did not answer as expected")
+        .cause(refusal)
+        .hint(format!("`watchpost logs grafana{}` may say why", context.same_stack()))
 }

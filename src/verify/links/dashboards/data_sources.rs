@@ -1,62 +1,139 @@
-//! Data sources: there, with the uid that dashboards ask for, and answering.
+//! Data sources: they exist with the uid that dashboards ask for, and Grafana reaches them.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use serde_json::Value;
 
 use crate::clients::grafana::{DataSource, Grafana};
-use crate::dashboard::import::Source;
-use crate::deployed::provisioning::Expected;
-use crate::deployed::stack::Stack;
+use crate::dashboard::Scope;
+use crate::dashboard::import::ProvisionedSource;
+use crate::deployed::provisioning::Provisioning;
+use crate::fix::Fix;
 use crate::verify::links::containers;
+use crate::verify::links::dashboards::DashboardsSnapshot;
 use crate::verify::report::Finding;
 
-/// What makes Grafana take our data sources on a volume that has others of the same names.
-pub const REPLACE: &str = "watchpost up --set grafana.replace_data_sources=true";
 pub const OLD_VOLUME: &str =
-    "its volume has data sources of these names with other uids, which provisioning cannot change";
+    "Grafana's volume has data sources of these names with other uids, which provisioning cannot change";
 
-/// Findings, and the ids of broken ones by the uid of the data source that cannot be used.
-pub async fn check(
-    stack: &Stack,
-    service: &str,
-    grafana: &Grafana<'_>,
-    there: &[DataSource],
-    expected: &Expected,
-) -> (Vec<Finding>, BTreeMap<String, String>) {
-    let findings: Vec<Finding> =
-        join_all(expected.sources.iter().map(|wanted| one(stack, service, grafana, there, wanted))).await;
-    let broken = expected.sources.iter().zip(&findings).filter(|(_, finding)| finding.is_broken());
-    let unusable = broken.map(|(source, finding)| (source.uid.clone(), finding.id.clone())).collect();
-    (findings, unusable)
+/// Makes Grafana replace the data sources of an older volume.
+pub fn replace() -> Fix {
+    Fix::set("grafana.replace_data_sources", true)
 }
 
-async fn one(stack: &Stack, service: &str, grafana: &Grafana<'_>, there: &[DataSource], wanted: &Source) -> Finding {
-    let (id, subject) = (format!("datasource:{}", wanted.uid), format!("data source {}", wanted.name));
-    let Some(found) = there.iter().find(|source| source.uid == wanted.uid) else {
-        if let Some(other) = there.iter().find(|source| source.name == wanted.name) {
-            return Finding::broken(
-                id,
-                subject,
-                format!("its uid is `{}`, dashboards ask for `{}`", other.uid, wanted.uid),
-            )
-            .why(OLD_VOLUME)
-            .fix(REPLACE);
-        }
-        let container = stack.services.get(service).map_or(service, |deployed| deployed.container.name.as_str());
-        return Finding::broken(id, subject, format!("Grafana has none with the uid `{}`", wanted.uid))
-            .why("it was deleted, or provisioning stopped before it")
-            .fix(format!("{} restart {container}", stack.docker()));
-    };
-    match grafana.source_health(found).await {
-        Ok(()) => Finding::ok(id, subject),
-        Err(refusal) => {
-            let mut finding = Finding::broken(id, subject, format!("it does not answer Grafana: {refusal}"));
-            let host = found.url.split("//").nth(1).and_then(|rest| rest.split([':', '/']).next()).unwrap_or_default();
-            if stack.services.get(host).is_some_and(|deployed| !deployed.is_running()) {
-                finding = finding.why(format!("`{host}` does not run")).because(Some(containers::id(host)));
-            }
-            finding.fix("watchpost up")
-        }
+/// What panels may ask.
+pub struct Sources<'a> {
+    all: &'a [DataSource],
+    /// Ids of findings, by the uid of the data source that cannot be used.
+    unusable: BTreeMap<String, String>,
+}
+
+impl<'a> Sources<'a> {
+    /// The data source of a reference: by uid, by name, by a variable, or the default.
+    pub fn find(&self, reference: &Value, scope: &Scope) -> Option<&'a DataSource> {
+        find(self.all, reference, scope)
     }
+
+    pub fn by_uid(&self, uid: &str) -> Option<&'a DataSource> {
+        self.all.iter().find(|source| source.uid == uid)
+    }
+
+    /// The uid of Prometheus, for what people should write.
+    pub fn prometheus_uid(&self) -> &str {
+        let prometheus = self.all.iter().find(|source| source.kind == "prometheus");
+        prometheus.map_or("watchpost-prometheus", |source| source.uid.as_str())
+    }
+
+    /// The finding that says why this one cannot be used.
+    pub fn broken(&self, source: &DataSource) -> Option<&str> {
+        self.unusable.get(&source.uid).map(String::as_str)
+    }
+}
+
+/// The uid or name in a reference, with its variables filled in; empty for the default.
+pub fn wanted(reference: &Value, scope: &Scope) -> String {
+    scope.fill(reference["uid"].as_str().or(reference.as_str()).unwrap_or_default()).text
+}
+
+pub fn find<'a>(all: &'a [DataSource], reference: &Value, scope: &Scope) -> Option<&'a DataSource> {
+    let wanted = wanted(reference, scope);
+    if wanted.is_empty() || wanted == "default" {
+        return all.iter().find(|source| source.is_default);
+    }
+    let by_uid = all.iter().find(|source| source.uid == wanted);
+    by_uid.or_else(|| all.iter().find(|source| source.name == wanted))
+}
+
+/// Whether Grafana reaches each provisioned data source that it has, by uid.
+pub async fn look(
+    grafana: &Grafana<'_>,
+    all: &[DataSource],
+    provisioning: &Provisioning,
+) -> BTreeMap<String, Result<(), String>> {
+    let provisioned =
+        all.iter().filter(|source| provisioning.data_sources.iter().any(|wanted| wanted.uid == source.uid));
+    let health = provisioned.map(async |source| {
+        let health = grafana.data_source_health(source).await;
+        (source.uid.clone(), health.map_err(|error| error.message))
+    });
+    join_all(health).await.into_iter().collect()
+}
+
+pub fn judge(seen: &DashboardsSnapshot) -> (Sources<'_>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut unusable = BTreeMap::new();
+    for wanted in &seen.provisioning.data_sources {
+        let finding = match identify(wanted, &seen.data_sources, &seen.access.container) {
+            Err(finding) => *finding,
+            Ok(source) => match seen.health.get(&source.uid) {
+                Some(Err(why)) => unreachable(seen, wanted, source, why),
+                _ => Finding::ok(id(wanted), subject(wanted)),
+            },
+        };
+        if finding.is_broken() {
+            unusable.insert(wanted.uid.clone(), finding.id.clone());
+        }
+        findings.push(finding);
+    }
+    (Sources { all: &seen.data_sources, unusable }, findings)
+}
+
+fn id(wanted: &ProvisionedSource) -> String {
+    format!("datasource:{}", wanted.uid)
+}
+
+fn subject(wanted: &ProvisionedSource) -> String {
+    format!("data source {}", wanted.name)
+}
+
+/// The data source of Grafana that was provisioned so. Errors: the finding that Grafana has another one, or none.
+pub fn identify<'a>(
+    wanted: &ProvisionedSource,
+    all: &'a [DataSource],
+    container: &str,
+) -> Result<&'a DataSource, Box<Finding>> {
+    if let Some(found) = all.iter().find(|source| source.uid == wanted.uid) {
+        return Ok(found);
+    }
+    let broken = |what: String| Finding::broken(id(wanted), subject(wanted), what);
+    let finding = match all.iter().find(|source| source.name == wanted.name) {
+        Some(other) => broken(format!("its uid is `{}`, but dashboards ask for `{}`", other.uid, wanted.uid))
+            .why(OLD_VOLUME)
+            .fix(replace()),
+        None => broken(format!("Grafana has no data source with the uid `{}`", wanted.uid))
+            .why("it was deleted, or provisioning stopped before it")
+            .fix(Fix::docker(["restart", container])),
+    };
+    Err(Box::new(finding))
+}
+
+fn unreachable(seen: &DashboardsSnapshot, wanted: &ProvisionedSource, source: &DataSource, why: &str) -> Finding {
+    let what = format!("Grafana cannot reach it: {why}");
+    let mut finding = Finding::broken(id(wanted), subject(wanted), what);
+    let url = url::Url::parse(&source.url).ok();
+    if let Some(host) = url.as_ref().and_then(|url| url.host_str()).filter(|host| seen.stopped.contains(*host)) {
+        finding = finding.why(format!("`{host}` does not run")).because(Some(containers::id(host)));
+    }
+    finding.fix(Fix::up())
 }

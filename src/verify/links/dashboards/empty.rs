@@ -1,253 +1,272 @@
-//! Why a panel shows nothing: a variable, a metric, a label, or nothing to be seen just now.
+//! Why a panel shows nothing: a variable, a metric, a label, or nothing to show at this moment.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clients::grafana::PanelQuery;
-use crate::clients::prometheus::Prometheus;
 use crate::error::did_you_mean;
 use crate::fix::Fix;
-use crate::promql::{self, MatchKind, Selector};
+use crate::promql::{MatchKind, Query, Selector};
+use crate::units::format_duration;
 use crate::verify::absence::{self, Absence};
-use crate::verify::links::dashboards::once::Once;
-use crate::verify::links::dashboards::queries::{Case, Whole, file};
-use crate::verify::links::dashboards::variables::{Cause, Emptiness};
-use crate::verify::report::{Finding, Verdict};
+use crate::verify::links::dashboards::case::{Case, Plan};
+use crate::verify::links::dashboards::data_sources::Sources;
+use crate::verify::links::dashboards::queries::{Outcomes, Shown};
+use crate::verify::links::dashboards::variables::{EmptyVariable, VariableFailure};
+use crate::verify::report::Finding;
 use crate::verify::snapshot::Snapshot;
 
-/// The cause, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Why {
-    verdict: Verdict,
-    what: String,
-    why: Vec<String>,
-    fix: Option<Fix>,
-    because: Option<String>,
+/// Prometheus's values by expression; `None` when it gave no answer, 0 when nothing matches.
+pub type Answers = BTreeMap<String, Option<f64>>;
+
+/// Variables may follow from each other; a circle ends here.
+const MAX_DEPTH: usize = 8;
+
+fn count_of(selector: &str) -> String {
+    format!("count({selector})")
 }
 
-impl Why {
-    fn new(verdict: Verdict, what: impl Into<String>) -> Self {
-        Self { verdict, what: what.into(), why: Vec::new(), fix: None, because: None }
-    }
+fn count_with_label(selector: &Selector, label: &str) -> String {
+    count_of(&format!("{}{{{label}!=\"\"}}", selector.metric))
+}
 
-    pub fn note(what: impl Into<String>) -> Self {
-        Self::new(Verdict::Note, what)
-    }
+fn samples_in(selector: &Selector, range: f64) -> String {
+    format!("max(count_over_time({}[{}]))", selector.text, format_duration(range))
+}
 
-    fn broken(what: impl Into<String>, fix: impl Into<Fix>) -> Self {
-        Self { fix: Some(fix.into()), ..Self::new(Verdict::Broken, what) }
+/// Labels that the selector requires.
+fn required_labels(selector: &Selector) -> Vec<&str> {
+    if selector.metric.is_empty() {
+        return Vec::new();
     }
+    let required = |kind: MatchKind| matches!(kind, MatchKind::Equal | MatchKind::Like);
+    let matchers = selector.matchers.iter().filter(|matcher| required(matcher.kind) && !matcher.value.is_empty());
+    matchers.map(|matcher| matcher.label.as_str()).collect()
+}
 
-    fn and(mut self, why: impl Into<String>) -> Self {
-        self.why.push(why.into());
-        self
+/// The first selector without series that keeps the query from yielding anything.
+fn blocking_selector(query: &Query, answers: &Answers) -> Option<Selector> {
+    let exists = |selector: &Selector| answers.get(&count_of(&selector.text)) != Some(&Some(0.0));
+    query.can_yield(&exists).err().map(|missing| missing.selector)
+}
+
+/// What Prometheus must still be asked before the empty panels can be explained.
+pub fn open_questions(
+    cases: &[Case<'_>],
+    outcomes: &Outcomes,
+    sources: &Sources<'_>,
+    answers: &Answers,
+) -> BTreeSet<String> {
+    let mut open = BTreeSet::new();
+    for case in cases {
+        let Plan::Run(runs) = &case.plan else { continue };
+        let Shown::Empty(Some(run)) = Shown::by(runs, outcomes) else { continue };
+        if case.query.panel.may_be_empty() || blamed_variable(case).is_some() {
+            continue;
+        }
+        if let Some(query) = parsed(run, sources) {
+            open.extend(questions(&query, answers));
+        }
     }
+    open.retain(|question| !answers.contains_key(question));
+    open
+}
 
-    pub fn finding(self, id: &str, subject: &str) -> Finding {
-        let mut finding = match self.verdict {
-            Verdict::Broken => Finding::broken(id, subject, self.what),
-            Verdict::NotChecked => Finding::not_checked(id, subject, self.what),
-            _ => Finding::note(id, subject, self.what),
-        };
-        finding.why = self.why;
-        finding.fix = self.fix;
-        finding.because(self.because)
+/// First whether each selector has series; then about the label that is missing, or the samples in each range.
+fn questions(query: &Query, answers: &Answers) -> Vec<String> {
+    let counts: Vec<String> = query.selectors().iter().map(|selector| count_of(&selector.text)).collect();
+    if counts.iter().any(|count| !answers.contains_key(count)) {
+        return counts;
+    }
+    match blocking_selector(query, answers) {
+        Some(selector) => {
+            required_labels(&selector).into_iter().map(|label| count_with_label(&selector, label)).collect()
+        }
+        None => query.ranges().into_iter().map(|(_, range, selector)| samples_in(&selector, range)).collect(),
     }
 }
 
-/// Asks Prometheus itself about selectors, each once.
-pub(super) struct Explainer<'a> {
-    snapshot: &'a Snapshot<'a>,
-    counted: Once<String, Option<f64>>,
+fn parsed(run: &PanelQuery, sources: &Sources<'_>) -> Option<Query> {
+    Query::parse(&run.executed(sources.by_uid(&run.source)?)).ok()
 }
 
-impl<'a> Explainer<'a> {
-    pub fn new(whole: &Whole<'a>) -> Self {
-        Self { snapshot: whole.snapshot, counted: Once::default() }
-    }
+/// A variable that leaves the query empty or invalid.
+enum Blamed {
+    /// The dashboard does not have it.
+    Unknown(String),
+    Empty(String),
+}
 
+fn blamed_variable(case: &Case<'_>) -> Option<Blamed> {
+    let filled = case.variables.scope.fill(case.query.expr);
+    if let Some(unknown) = filled.unknown.first() {
+        return Some(Blamed::Unknown(unknown.clone()));
+    }
+    let mut used = filled.used.into_iter();
+    used.find(|name| case.variables.empty.contains_key(name)).map(Blamed::Empty)
+}
+
+/// Turns what was seen into causes.
+pub struct Explainer<'a> {
+    pub chain: &'a Snapshot<'a>,
+    pub sources: &'a Sources<'a>,
+    pub answers: &'a Answers,
+}
+
+impl Explainer<'_> {
     /// The query ended with an error.
-    pub fn refused(&self, case: &Case<'_>, asked: &PanelQuery, words: &str) -> Why {
-        // A variable that came to nothing often leaves a text that is no PromQL.
-        if let Some(why) = self.by_variable(case) {
-            return why.and(words.to_owned());
+    pub fn refused(&self, case: &Case<'_>, run: &PanelQuery, words: &str) -> Finding {
+        // An empty variable often leaves a text that is not valid PromQL.
+        if let Some(finding) = self.by_variable(case) {
+            return finding.why(words);
         }
-        let place = format!("correct the query {} in {}, then watchpost up", case.query.ref_id, file(case.kept));
-        Why::broken(words.trim(), place).and(format!("it asks: {}", asked.expr))
+        case.broken(words.trim()).why(format!("its query: {}", run.expr)).fix(case.correct_query())
     }
 
-    pub async fn empty(&self, case: &Case<'_>, asked: &PanelQuery, whole: &Whole<'_>) -> Why {
-        if let Some(why) = self.by_variable(case) {
-            return why;
+    /// The query yields nothing.
+    pub fn empty(&self, case: &Case<'_>, run: &PanelQuery) -> Finding {
+        if let Some(finding) = self.by_variable(case) {
+            return finding;
         }
-        let Some(source) = whole.sources.iter().find(|source| source.uid == asked.source) else {
-            return Why::note("it shows nothing");
+        let Some(query) = parsed(run, self.sources) else {
+            return case.note("it shows nothing; why is unknown, since our parser cannot read its query");
         };
-        let Ok(query) = promql::Query::parse(&asked.executed(source)) else {
-            return Why::note("it shows nothing, and its query is not read here, so that nothing can be said of why");
+        let Ok(names) = &self.chain.names else {
+            return case.not_checked("it shows nothing, and Prometheus cannot be asked why");
         };
-        let Ok(names) = &self.snapshot.names else {
-            return Why::new(Verdict::NotChecked, "it shows nothing, and Prometheus cannot be asked why");
-        };
-        let named = |selector: &Selector| selector.metric.is_empty() || names.contains(&selector.metric);
-        if let Err(lack) = query.can_yield(&named) {
-            return self.absent(&lack.selector, &place(case));
+        let exists = |selector: &Selector| selector.metric.is_empty() || names.contains(&selector.metric);
+        if let Err(missing) = query.can_yield(&exists) {
+            return self.missing_metric(case, &missing.selector, case.correct_query());
         }
-        let Some(prometheus) = whole.stack.prometheus().await else {
-            return Why::note("it shows nothing");
-        };
-        for selector in query.selectors() {
-            self.count(&prometheus, &selector.text).await;
-        }
-        let counted = |selector: &Selector| self.counted.known(&selector.text) != Some(Some(0.0));
-        match query.can_yield(&counted) {
-            Err(lack) => self.unmatched(&prometheus, &lack.selector, &place(case)).await,
-            Ok(()) => self.nothing_now(&prometheus, &query).await,
+        match blocking_selector(&query, self.answers) {
+            Some(selector) => self.no_series(case, &selector),
+            None => self.nothing_now(case, &query),
         }
     }
 
-    /// The first variable of the query that nothing can be chosen for, or that the dashboard does not have.
-    fn by_variable(&self, case: &Case<'_>) -> Option<Why> {
-        let filled = case.resolved.scope.fill(case.query.expr);
-        if let Some(unknown) = filled.unknown.first() {
-            let what = format!("it uses `${unknown}`, which is no variable of the dashboard");
-            return Some(Why::broken(what, place(case)));
-        }
-        let name = filled.used.iter().find(|name| case.resolved.empty.contains_key(*name))?;
-        Some(self.variable(case, name, 0))
-    }
-
-    fn variable(&self, case: &Case<'_>, name: &str, depth: usize) -> Why {
-        let Some(Emptiness { query, hidden, cause }) = case.resolved.empty.get(name) else {
-            return Why::note("it shows nothing");
-        };
-        let kind = if *hidden { "hidden variable" } else { "variable" };
-        let what = format!("the {kind} `{name}` is empty");
-        let place = format!("correct the variable `{name}` in {}, then watchpost up", file(case.kept));
-        let why = match cause {
-            Cause::Follows(before) if depth < 8 => {
-                let inner = self.variable(case, before, depth + 1);
-                let mut why = vec![format!("it asks with another, and {}", inner.what)];
-                why.extend(inner.why.iter().cloned());
-                return Why { what, why, ..inner };
-            }
-            Cause::Follows(before) => Why::broken(what, place).and(format!("it asks with `{before}`, which is empty")),
-            Cause::NoChoices => Why::broken(what, place).and("there is nothing to choose from"),
-            Cause::Refused(words) => Why::broken(what, place).and(words.clone()),
-            Cause::FilteredAway { regex, values } => {
-                Why::broken(what, place).and(format!("its regex `{regex}` keeps none of {values} values"))
-            }
-            Cause::NothingFound { selector, label } => self.not_found(what, &place, selector, label.as_deref()),
-        };
-        if query.is_empty() { why } else { why.and(format!("it asks: {query}")) }
-    }
-
-    /// A variable's question has no answer.
-    fn not_found(&self, what: String, place: &str, selector: &str, label: Option<&str>) -> Why {
-        let parsed = promql::Query::parse(selector).ok();
-        let first = parsed.and_then(|query| query.selectors().into_iter().next());
-        let known = |metric: &str| self.snapshot.names.as_ref().is_ok_and(|names| names.contains(metric));
-        match (first, label) {
-            (Some(first), _) if !first.metric.is_empty() && !known(&first.metric) => {
-                let inner = self.absent(&first, place);
-                let cause = inner.what.clone();
-                let mut why = vec![cause];
-                why.extend(inner.why.iter().cloned());
-                Why { what, why, ..inner }
-            }
-            (Some(first), Some(label)) if !self.has_label(&first.metric, label) => {
-                Why::broken(what, place).and(format!("no series of `{}` has the label `{label}`", first.text))
-            }
-            (Some(first), _) => {
-                let why = Why::note(what).and(format!("nothing matches {} now", first.text));
-                if first.matchers.is_empty() {
-                    Why { verdict: Verdict::Broken, fix: Some(place.into()), ..why }
-                } else {
-                    why
-                }
-            }
-            (None, Some(label)) => Why::broken(what, place).and(format!("no series has the label `{label}`")),
-            (None, None) => Why::broken(what, place).and("nothing is found"),
-        }
-    }
-
-    /// Does the catalog know the label for this metric? Then it may be missing just now.
-    fn has_label(&self, metric: &str, label: &str) -> bool {
-        let needle = format!("{label}=\"");
-        self.snapshot.catalog.components.values().any(|component| {
-            let sample = component.files.get("metrics.prom").and_then(|file| file.text().ok()).unwrap_or_default();
-            let lines = sample.lines().filter(|line| line.split(['{', ' ']).next() == Some(metric));
-            let mut labels = lines.filter_map(|line| line.split_once('{'));
-            // Targets bring these by themselves.
-            labels.any(|(_, rest)| rest.contains(&needle)) || matches!(label, "job" | "instance")
+    fn by_variable(&self, case: &Case<'_>) -> Option<Finding> {
+        Some(match blamed_variable(case)? {
+            Blamed::Unknown(name) => case
+                .broken(format!("it uses `${name}`, which is not a variable of the dashboard"))
+                .fix(case.correct_query()),
+            Blamed::Empty(name) => self.variable(case, &name, 0),
         })
     }
 
-    fn absent(&self, selector: &Selector, place: &str) -> Why {
-        // Prometheus makes these itself with every scrape.
-        if selector.metric == "up" || selector.metric.starts_with("scrape_") {
-            return Why::note("nothing was scraped yet");
-        }
-        match absence::explain(selector, self.snapshot) {
-            Absence::TargetDown(id) => down(&id, &format!("{} is absent", selector.metric)),
-            Absence::Expected(why) => Why::note(format!("{} is absent: {why}", selector.metric)),
-            Absence::Unknown(why) => {
-                let names = self.snapshot.names.as_ref().ok();
-                let guess = names.and_then(|names| did_you_mean(&selector.metric, names.iter().map(String::as_str)));
-                let fix = match guess {
-                    Some(guess) => format!("is `{guess}` meant? {place}"),
-                    None => place.to_owned(),
-                };
-                Why::broken(why, fix)
-            }
-        }
-    }
-
-    /// The metric is there, and no series of it matches.
-    async fn unmatched(&self, prometheus: &Prometheus<'_>, selector: &Selector, place: &str) -> Why {
-        if let Absence::TargetDown(id) = absence::explain(selector, self.snapshot) {
-            return down(&id, &format!("nothing matches {}", selector.text));
-        }
-        let wanted = |kind: MatchKind| matches!(kind, MatchKind::Equal | MatchKind::Like);
-        for matcher in selector.matchers.iter().filter(|m| wanted(m.kind) && !m.value.is_empty()) {
-            let with_label = format!("{}{{{}!=\"\"}}", selector.metric, matcher.label);
-            if !selector.metric.is_empty()
-                && self.count(prometheus, &with_label).await == Some(0.0)
-                && !self.has_label(&selector.metric, &matcher.label)
-            {
-                let what = format!("no series of `{}` has the label `{}`", selector.metric, matcher.label);
-                return Why::broken(what, place).and(format!("it asks for {}", selector.text));
-            }
-        }
-        Why::note(format!("nothing matches {} now", selector.text))
-    }
-
-    /// Everything is there, and the whole yields nothing.
-    async fn nothing_now(&self, prometheus: &Prometheus<'_>, query: &promql::Query) -> Why {
-        for (function, range, selector) in query.ranges() {
-            let samples = format!("max(count_over_time({}[{}]))", selector.text, crate::units::format_duration(range));
-            if prometheus.value(&samples).await.ok().flatten().is_none_or(|count| count < 2.0) {
-                let text = selector.metric;
-                return Why::note(format!("no traffic yet: `{function}` of {text} needs two scrapes in {range:.0} s"));
-            }
-        }
-        Why::note("there is nothing to show just now: its metrics are there, and its filters keep none of them")
-    }
-
-    /// How many series there are; `None` when Prometheus does not say.
-    async fn count(&self, prometheus: &Prometheus<'_>, selector: &str) -> Option<f64> {
-        let ask = async || {
-            let count = prometheus.value(&format!("count({selector})")).await.ok()?;
-            Some(count.unwrap_or_default())
+    fn variable(&self, case: &Case<'_>, name: &str, depth: usize) -> Finding {
+        let Some(EmptyVariable { query, hidden, failure }) = case.variables.empty.get(name) else {
+            return case.note("it shows nothing");
         };
-        self.counted.get(&selector.to_owned(), ask).await
+        let kind = if *hidden { "hidden variable" } else { "variable" };
+        let what = format!("the {kind} `{name}` is empty");
+        let broken = |why: String| case.broken(&what).why(why).fix(case.correct_variable(name));
+        let finding = match failure {
+            VariableFailure::Follows(before) if depth < MAX_DEPTH => {
+                let cause = self.variable(case, before, depth + 1);
+                let cause_in_words = format!("its query uses another variable, and {}", cause.what);
+                return renamed(cause, &what, cause_in_words);
+            }
+            VariableFailure::Follows(before) => broken(format!("its query uses `{before}`, which is empty")),
+            VariableFailure::NoChoices => broken("it has nothing to choose from".into()),
+            VariableFailure::Refused(words) => broken(words.clone()),
+            VariableFailure::FilteredAway { regex, values } => {
+                broken(format!("its regex `{regex}` matches none of {values} values"))
+            }
+            VariableFailure::NothingFound { selector, label } => {
+                self.no_values(case, name, what, selector, label.as_deref())
+            }
+        };
+        if query.is_empty() { finding } else { finding.why(format!("its query: {query}")) }
+    }
+
+    /// A variable's query found nothing.
+    fn no_values(&self, case: &Case<'_>, name: &str, what: String, selector: &str, label: Option<&str>) -> Finding {
+        let fix = case.correct_variable(name);
+        let broken = |why: String| case.broken(&what).why(why).fix(fix.clone());
+        let parsed = Query::parse(selector).ok();
+        let Some(first) = parsed.and_then(|query| query.selectors().into_iter().next()) else {
+            return match label {
+                Some(label) => broken(format!("no series has the label `{label}`")),
+                None => broken("nothing is found".into()),
+            };
+        };
+        if !first.metric.is_empty() && !self.chain.has(&first.metric) {
+            let cause = self.missing_metric(case, &first, fix);
+            let cause_in_words = cause.what.clone();
+            return renamed(cause, &what, cause_in_words);
+        }
+        if let Some(label) = label.filter(|label| !self.may_have_label(&first.metric, label)) {
+            return broken(format!("no series of `{}` has the label `{label}`", first.text));
+        }
+        let why = format!("nothing matches {} now", first.text);
+        if first.matchers.is_empty() { broken(why) } else { case.note(&what).why(why) }
+    }
+
+    /// Does the catalog know the label for this metric, or does every target have it? Then it may be missing only now.
+    fn may_have_label(&self, metric: &str, label: &str) -> bool {
+        let known = &self.chain.known_metrics;
+        known.has_label(metric, label) || (known.job(metric).is_some() && matches!(label, "job" | "instance"))
+    }
+
+    fn missing_metric(&self, case: &Case<'_>, selector: &Selector, fix: Fix) -> Finding {
+        let metric = &selector.metric;
+        // Prometheus makes these itself with every scrape.
+        if metric == "up" || metric.starts_with("scrape_") {
+            return case.note("nothing was scraped yet");
+        }
+        match absence::explain(selector, self.chain) {
+            Absence::TargetDown(id) => target_down(case, id, format!("`{metric}` is absent")),
+            Absence::Expected(why) => case.note(format!("`{metric}` is absent: {why}")),
+            Absence::Unknown(why) => {
+                let names = self.chain.names.as_ref().ok();
+                let finding = case.broken(why).fix(fix);
+                match names.and_then(|names| did_you_mean(metric, names.iter().map(String::as_str))) {
+                    Some(guess) => finding.why(format!("did you mean `{guess}`?")),
+                    None => finding,
+                }
+            }
+        }
+    }
+
+    /// The metric exists, but no series of it matches.
+    fn no_series(&self, case: &Case<'_>, selector: &Selector) -> Finding {
+        let nothing_matches = format!("nothing matches {}", selector.text);
+        if let Absence::TargetDown(id) = absence::explain(selector, self.chain) {
+            return target_down(case, id, nothing_matches);
+        }
+        for label in required_labels(selector) {
+            let none_has_it = self.answers.get(&count_with_label(selector, label)) == Some(&Some(0.0));
+            if none_has_it && !self.may_have_label(&selector.metric, label) {
+                let what = format!("no series of `{}` has the label `{label}`", selector.metric);
+                return case.broken(what).why(format!("its query selects {}", selector.text)).fix(case.correct_query());
+            }
+        }
+        case.note(format!("{nothing_matches} now"))
+    }
+
+    /// Every selector has series, but the whole query yields nothing.
+    fn nothing_now(&self, case: &Case<'_>, query: &Query) -> Finding {
+        for (function, range, selector) in query.ranges() {
+            let samples = self.answers.get(&samples_in(&selector, range)).copied().flatten();
+            if samples.is_some_and(|samples| samples < 2.0) {
+                let metric = selector.metric;
+                return case
+                    .note(format!("no traffic yet: `{function}` of {metric} needs two scrapes in {range:.0} s"));
+            }
+        }
+        case.note("nothing to show now: its metrics exist, but its filters match none of them")
     }
 }
 
-fn place(case: &Case<'_>) -> String {
-    format!("correct the query {} in {}, then watchpost up", case.query.ref_id, file(case.kept))
+/// The cause as a finding about what follows from it.
+fn renamed(mut cause: Finding, what: &str, why: String) -> Finding {
+    cause.what = what.to_owned();
+    cause.why.insert(0, why);
+    cause
 }
 
 /// It follows from a target that is down.
-fn down(id: &str, what: &str) -> Why {
-    let target = id.split_once(':').map_or(id, |(_, name)| name);
-    let why = Why::new(Verdict::Broken, what.to_owned()).and(format!("the target {target} is down"));
-    Why { because: Some(id.to_owned()), ..why }
+fn target_down(case: &Case<'_>, id: String, what: String) -> Finding {
+    let target = id.split_once(':').map_or(id.as_str(), |(_, name)| name);
+    let why = format!("the target {target} is down");
+    case.broken(what).why(why).because(Some(id))
 }

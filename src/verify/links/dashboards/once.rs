@@ -1,4 +1,4 @@
-//! Answers by question: each is asked once, however many ask at the same time.
+//! Answers by question: each question is asked once, however many need it at the same time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,15 +15,10 @@ impl<K, V> Default for Once<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Once<K, V> {
-    /// The answer; who comes while it is asked for waits for the same.
+    /// The answer; whoever needs it while it is under way waits for the same one.
     pub async fn get(&self, key: &K, ask: impl AsyncFnOnce() -> V) -> V {
         let cell = self.0.borrow_mut().entry(key.clone()).or_default().clone();
         cell.get_or_init(async || ask().await).await.clone()
-    }
-
-    /// `None` as long as there is no answer.
-    pub fn known(&self, key: &K) -> Option<V> {
-        self.0.borrow().get(key)?.get().cloned()
     }
 }
 
@@ -36,7 +31,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_at_the_same_time_shares_one_answer() {
+    async fn those_who_ask_at_the_same_time_share_one_answer() {
         let (once, asked) = (Once::default(), Cell::new(0));
         let answers = join_all((0..5).map(async |index| {
             let ask = async || {
@@ -48,6 +43,5 @@ mod tests {
         }));
         answers.await;
         assert_eq!(asked.get(), 2, "one for each question");
-        assert!(once.known(&"a").is_some() && once.known(&"c").is_none());
     }
 }

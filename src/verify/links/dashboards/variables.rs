@@ -1,182 +1,152 @@
-//! A dashboard's variables, resolved as Grafana does when it is opened: in order, each asking with those before it.
+//! A dashboard's variables, resolved as Grafana does when it is opened: in order, each with the values of those before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clients::api::{ApiError, path_segment, with_query};
-use crate::clients::grafana::{DataSource, Grafana};
+use crate::clients::api::{path_segment, with_query};
+use crate::clients::grafana::DataSource;
 use crate::dashboard::regex::{self, Choice};
 use crate::dashboard::time::{self, Range};
-use crate::dashboard::variable::{Chosen, Kind, Lookup, Variable, variables};
+use crate::dashboard::variable::{Chosen, Kind, Lookup, Variable, query_text, variables};
 use crate::dashboard::{self, Scope};
-use crate::time::now;
 use crate::units;
-use crate::verify::links::dashboards::once::Once;
+use crate::verify::links::dashboards::data_sources;
 
 /// Points that an interval variable's `auto` aims at.
 const AUTO_COUNT: u64 = 30;
 
-/// What a dashboard's variables came to.
-#[derive(Debug, Default)]
+/// What a dashboard's variables resolve to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Resolved {
     pub scope: Scope,
-    /// Variables that nothing can be chosen for.
-    pub empty: BTreeMap<String, Emptiness>,
+    /// Variables without any value.
+    pub empty: BTreeMap<String, EmptyVariable>,
     /// Filters over all queries: (label, operator, value).
     pub filters: Vec<(String, String, String)>,
 }
 
-/// Why nothing can be chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emptiness {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmptyVariable {
     /// As the dashboard has it: `label_values(up, instance)`.
     pub query: String,
     pub hidden: bool,
-    pub cause: Cause,
+    pub failure: VariableFailure,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
-    /// The selector and the label that nothing was found for.
+/// Why a variable has no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VariableFailure {
+    /// Nothing has this selector and label.
     NothingFound { selector: String, label: Option<String> },
-    /// The regex keeps none of this many values.
+    /// The regex matches none of this many values.
     FilteredAway { regex: String, values: usize },
-    /// Another variable, which it asks with, is empty.
+    /// Another variable, which its query uses, is empty.
     Follows(String),
     /// The data source's words.
     Refused(String),
-    /// The file names no choices.
+    /// The file lists no choices.
     NoChoices,
 }
 
-/// Asks each question once, however many dashboards have it.
-pub struct Resolver<'a> {
-    pub grafana: &'a Grafana<'a>,
-    pub sources: &'a [DataSource],
-    asked: Once<(String, String), Result<Value, ApiError>>,
-}
-
-impl<'a> Resolver<'a> {
-    pub fn new(grafana: &'a Grafana<'a>, sources: &'a [DataSource]) -> Self {
-        Self { grafana, sources, asked: Once::default() }
-    }
-
-    async fn ask(&self, source: &DataSource, path: String) -> Result<Value, ApiError> {
-        let key = (source.uid.clone(), path);
-        self.asked.get(&key, async || self.grafana.prometheus(source, &key.1).await).await
-    }
-
-    /// The data source that a reference means: by uid, by name, by a variable, or the default.
-    pub fn source(&self, reference: &Value, scope: &Scope) -> Option<&'a DataSource> {
-        let given = reference["uid"].as_str().or(reference.as_str()).unwrap_or_default();
-        let wanted = scope.fill(given).text;
-        if wanted.is_empty() || wanted == "default" {
-            return self.sources.iter().find(|source| source.is_default);
-        }
-        let by_uid = self.sources.iter().find(|source| source.uid == wanted);
-        by_uid.or_else(|| self.sources.iter().find(|source| source.name == wanted))
-    }
-
-    pub async fn resolve(&self, model: &Value) -> Resolved {
-        let mut resolved = Resolved { scope: given(model), ..Resolved::default() };
-        let range = Range::of(&model["time"], now());
-        let list = model["templating"]["list"].as_array().map_or(&[][..], Vec::as_slice);
-        for (variable, entry) in variables(model).iter().zip(list) {
-            let chosen = match &variable.kind {
-                Kind::Query(lookup) => self.queried(variable, lookup, entry, range, &mut resolved).await,
-                Kind::Custom(choices) => Some(variable.choose(choices.clone())),
-                // A constant that is empty on purpose goes in as nothing.
-                Kind::Fixed(value) => Some(Chosen::one(resolved.scope.fill(value).text)),
-                Kind::Interval(steps) => Some(Chosen::one(interval(variable, entry, steps, range))),
-                Kind::Datasource(kind) => Some(variable.choose(self.of_kind(kind, variable.regex))),
-                Kind::AdHoc(filters) => {
-                    let owned = filters.iter().map(|(l, o, v)| ((*l).to_owned(), (*o).to_owned(), (*v).to_owned()));
-                    resolved.filters.extend(owned);
-                    None
-                }
-                Kind::Other(_) => variable.current.first().map(Chosen::one),
-            };
-            let Some(chosen) = chosen else { continue };
-            let fixed = matches!(variable.kind, Kind::Fixed(_));
-            if chosen.is_empty() && !fixed && !resolved.empty.contains_key(variable.name) {
-                let emptiness = Emptiness { query: String::new(), hidden: variable.hidden, cause: Cause::NoChoices };
-                resolved.empty.insert(variable.name.to_owned(), emptiness);
+/// `ask`: what a data source's Prometheus has under `data` at a path.
+pub async fn resolve<A>(model: &Value, sources: &[DataSource], now: f64, ask: &A) -> Resolved
+where
+    A: AsyncFn(&DataSource, &str) -> Result<Value, String>,
+{
+    let mut resolved = Resolved { scope: built_in(model, now), ..Resolved::default() };
+    let range = Range::of(&model["time"], now);
+    let entries = model["templating"]["list"].as_array().map_or(&[][..], Vec::as_slice);
+    for (variable, entry) in variables(model).iter().zip(entries) {
+        let value = match &variable.kind {
+            Kind::Query(lookup) => {
+                let question = Question::new(lookup, &resolved.scope, range, now);
+                queried(variable, &question, sources, &resolved, ask).await
             }
-            resolved.scope.set(variable.name, chosen);
-        }
-        resolved
-    }
-
-    fn of_kind(&self, kind: &str, regex: &str) -> Vec<Choice> {
-        let named = self.sources.iter().filter(|source| source.kind == kind);
-        let kept = regex::filter(regex, named.map(|source| source.name.clone()));
-        let uid = |name: &str| self.sources.iter().find(|source| source.name == name).map(|source| source.uid.clone());
-        kept.into_iter().filter_map(|choice| Some(Choice { value: uid(&choice.value)?, text: choice.text })).collect()
-    }
-
-    async fn queried(
-        &self,
-        variable: &Variable<'_>,
-        lookup: &Lookup<'_>,
-        entry: &Value,
-        range: Range,
-        resolved: &mut Resolved,
-    ) -> Option<Chosen> {
-        let query = dashboard::variable::query_text(entry).to_owned();
-        let cause = match self.source(variable.datasource, &resolved.scope) {
-            None => Cause::Refused("its data source is not there".into()),
-            // Other kinds have questions of their own, which are not asked here.
-            Some(source) if source.kind != "prometheus" => return variable.current.first().map(Chosen::one),
-            Some(source) => {
-                let question = Question::of(lookup, &resolved.scope, range);
-                let before = question.used.iter().find(|name| resolved.empty.contains_key(*name));
-                let answer = match question.misnamed() {
-                    Some(label) => Err(ApiError::new(format!("`{label}` is no name of a label"))),
-                    None => self.ask(source, question.path.clone()).await,
+            Kind::Custom(choices) => Ok(Some(variable.choose(choices.clone()))),
+            Kind::Fixed(value) => Ok(Some(Chosen::one(resolved.scope.fill(value).text))),
+            Kind::Interval(steps) => Ok(Some(Chosen::one(interval(variable, entry, steps, range)))),
+            Kind::Datasource(kind) => Ok(Some(variable.choose(data_sources_of(kind, sources, variable.regex)))),
+            Kind::AdHoc(filters) => {
+                let owned = |(label, operator, value): &(&str, &str, &str)| {
+                    ((*label).to_owned(), (*operator).to_owned(), (*value).to_owned())
                 };
-                match answer {
-                    Err(_) if question.misnamed().is_some() && before.is_some() => {
-                        Cause::Follows(before.cloned().unwrap_or_default())
-                    }
-                    Err(refusal) => Cause::Refused(refusal.message),
-                    Ok(data) => {
-                        let values = question.values(&data, lookup);
-                        let (count, regex) = (values.len(), resolved.scope.fill(variable.regex).text);
-                        let chosen = variable.choose(regex::filter(&regex, values));
-                        if !chosen.choices.iter().all(String::is_empty) {
-                            return Some(chosen);
-                        }
-                        match (before, count) {
-                            (Some(before), _) => Cause::Follows(before.clone()),
-                            (None, 0) => Cause::NothingFound { selector: question.selector, label: question.label },
-                            (None, values) => Cause::FilteredAway { regex: variable.regex.to_owned(), values },
-                        }
-                    }
-                }
+                resolved.filters.extend(filters.iter().map(owned));
+                Ok(None)
             }
+            Kind::Other(_) => Ok(variable.current.first().map(Chosen::one)),
         };
-        let emptiness = Emptiness { query, hidden: variable.hidden, cause };
-        resolved.empty.insert(variable.name.to_owned(), emptiness);
-        Some(variable.choose(Vec::new()))
+        // A constant may be empty on purpose.
+        let may_be_empty = matches!(variable.kind, Kind::Fixed(_));
+        let (chosen, failure) = match value {
+            Ok(None) => continue,
+            Ok(Some(chosen)) if chosen.is_empty() && !may_be_empty => (chosen, Some(VariableFailure::NoChoices)),
+            Ok(Some(chosen)) => (chosen, None),
+            Err(failure) => (variable.choose(Vec::new()), Some(failure)),
+        };
+        if let Some(failure) = failure {
+            let query = if matches!(variable.kind, Kind::Query(_)) { query_text(entry) } else { "" };
+            let empty = EmptyVariable { query: query.to_owned(), hidden: variable.hidden, failure };
+            resolved.empty.insert(variable.name.to_owned(), empty);
+        }
+        resolved.scope.set(variable.name, chosen);
     }
+    resolved
 }
 
-/// One question to Prometheus's API.
-struct Question {
+/// The choice among those that the data source has; `Ok(None)` when the file leaves the choice open and nobody is asked.
+async fn queried<A>(
+    variable: &Variable<'_>,
+    question: &Question<'_>,
+    sources: &[DataSource],
+    resolved: &Resolved,
+    ask: &A,
+) -> Result<Option<Chosen>, VariableFailure>
+where
+    A: AsyncFn(&DataSource, &str) -> Result<Value, String>,
+{
+    let Some(source) = data_sources::find(sources, variable.datasource, &resolved.scope) else {
+        return Err(VariableFailure::Refused("its data source does not exist".into()));
+    };
+    if source.kind != "prometheus" {
+        // Other kinds of data sources have queries that are not run here.
+        return Ok(variable.current.first().map(Chosen::one));
+    }
+    let empty_before = question.used.iter().find(|name| resolved.empty.contains_key(*name));
+    let follows = |name: &String| VariableFailure::Follows(name.clone());
+    if let Some(label) = question.invalid_label() {
+        let refused = || VariableFailure::Refused(format!("`{label}` is not a valid label name"));
+        return Err(empty_before.map_or_else(refused, follows));
+    }
+    let data = ask(source, &question.path).await.map_err(VariableFailure::Refused)?;
+    let values = question.values(&data);
+    let found = values.len();
+    let chosen = variable.choose(regex::filter(&resolved.scope.fill(variable.regex).text, values));
+    if !chosen.choices.iter().all(String::is_empty) {
+        return Ok(Some(chosen));
+    }
+    Err(match (empty_before, found) {
+        (Some(before), _) => follows(before),
+        (None, 0) => {
+            VariableFailure::NothingFound { selector: question.selector.clone(), label: question.label.clone() }
+        }
+        (None, values) => VariableFailure::FilteredAway { regex: variable.regex.to_owned(), values },
+    })
+}
+
+/// A query variable's question to Prometheus's API.
+struct Question<'a> {
+    lookup: &'a Lookup<'a>,
     path: String,
     selector: String,
     label: Option<String>,
-    /// Variables that it asks with.
-    used: Vec<String>,
+    /// Variables that the question uses.
+    used: BTreeSet<String>,
 }
 
-impl Question {
-    fn of(lookup: &Lookup<'_>, scope: &Scope, range: Range) -> Self {
-        let now = now();
-        // Whole minutes, so that dashboards that ask alike ask once.
-        let minute = |at: f64| (at / 60.0).floor() * 60.0;
-        let (start, end) = (minute(now - range.from).to_string(), (minute(now - range.to) + 60.0).to_string());
+impl<'a> Question<'a> {
+    fn new(lookup: &'a Lookup<'a>, scope: &Scope, range: Range, now: f64) -> Self {
         let (template, label) = match lookup {
             Lookup::LabelValues { selector, label } => (selector.unwrap_or_default(), Some(*label)),
             Lookup::LabelNames { pattern } | Lookup::Metrics { pattern } => (*pattern, None),
@@ -188,58 +158,70 @@ impl Question {
             ranged.set(name, Chosen::one(units::format_duration(seconds)));
         }
         let filled = ranged.fill(template);
-        let named = label.map(|label| scope.fill(label));
-        let used = filled.used.iter().chain(named.iter().flat_map(|label| &label.used)).cloned().collect();
-        let label = named.map(|label| label.text);
-        let span = [("start", start.as_str()), ("end", end.as_str())];
-        let mut matching = span.to_vec();
-        if !filled.text.is_empty() {
-            matching.push(("match[]", &filled.text));
-        }
-        let path = match lookup {
-            Lookup::LabelValues { .. } => {
-                let label = path_segment(label.as_deref().unwrap_or_default());
-                with_query(&format!("/api/v1/label/{label}/values"), &matching)
-            }
-            Lookup::LabelNames { .. } => with_query("/api/v1/labels", &span),
-            Lookup::Metrics { .. } => with_query("/api/v1/label/__name__/values", &span),
-            Lookup::QueryResult { .. } => with_query("/api/v1/query", &[("query", &filled.text)]),
-            Lookup::Series { .. } => with_query("/api/v1/series", &matching),
-        };
-        Self { path, selector: filled.text, label, used }
+        let filled_label = label.map(|label| scope.fill(label));
+        let mut used = filled.used;
+        used.extend(filled_label.iter().flat_map(|label| label.used.iter().cloned()));
+        let label = filled_label.map(|label| label.text);
+        let path = path(lookup, &filled.text, label.as_deref().unwrap_or_default(), range, now);
+        Self { lookup, path, selector: filled.text, label, used }
     }
 
-    /// The label that goes into the path, when no label can be called so.
-    fn misnamed(&self) -> Option<&str> {
+    /// A label that would lead to another path of the API.
+    fn invalid_label(&self) -> Option<&str> {
         self.label.as_deref().filter(|label| !is_label_name(label))
     }
 
-    /// The values in an answer, as texts that the variable's regex is held against.
-    fn values(&self, data: &Value, lookup: &Lookup<'_>) -> Vec<String> {
-        let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let texts = |value: &Value| items(value).iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
-        match lookup {
-            Lookup::LabelValues { .. } => texts(data),
+    /// The values in an answer, as the texts that the variable's regex is applied to.
+    fn values(&self, data: &Value) -> Vec<String> {
+        match self.lookup {
+            Lookup::LabelValues { .. } => strings(data),
             Lookup::LabelNames { pattern } | Lookup::Metrics { pattern } => {
-                let mut all: Vec<String> = texts(data);
-                all.retain(|name| regex::is_match(pattern, name));
-                all
+                let mut names = strings(data);
+                names.retain(|name| regex::is_match(pattern, name));
+                names
             }
-            Lookup::QueryResult { .. } if data["resultType"] == "scalar" => texts(&data["result"]),
-            Lookup::QueryResult { .. } => items(&data["result"]).iter().map(result).collect(),
-            Lookup::Series { .. } => items(data).iter().map(series).collect(),
+            Lookup::QueryResult { .. } if data["resultType"] == "scalar" => strings(&data["result"]),
+            Lookup::QueryResult { .. } => items(&data["result"]).iter().map(result_text).collect(),
+            Lookup::Series { .. } => items(data).iter().map(series_text).collect(),
         }
     }
 }
 
-/// Dots are taken too, since Prometheus 3 has them; a path of dots alone leads elsewhere.
+/// `selector` and `label` with their variables filled in.
+fn path(lookup: &Lookup<'_>, selector: &str, label: &str, range: Range, now: f64) -> String {
+    // Whole minutes, so that dashboards with the same question share one answer.
+    let minute = |at: f64| (at / 60.0).floor() * 60.0;
+    let (start, end) = (minute(now - range.from).to_string(), (minute(now - range.to) + 60.0).to_string());
+    let span = [("start", start.as_str()), ("end", end.as_str())];
+    let mut matching = span.to_vec();
+    if !selector.is_empty() {
+        matching.push(("match[]", selector));
+    }
+    match lookup {
+        Lookup::LabelValues { .. } => with_query(&format!("/api/v1/label/{}/values", path_segment(label)), &matching),
+        Lookup::LabelNames { .. } => with_query("/api/v1/labels", &span),
+        Lookup::Metrics { .. } => with_query("/api/v1/label/__name__/values", &span),
+        Lookup::QueryResult { .. } => with_query("/api/v1/query", &[("query", selector)]),
+        Lookup::Series { .. } => with_query("/api/v1/series", &matching),
+    }
+}
+
+/// Prometheus 3 accepts dots too; a path of dots alone would lead elsewhere.
 fn is_label_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
 }
 
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    items(value).iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
 /// `name{a="b"}` of a series' labels.
-fn series(labels: &Value) -> String {
+fn series_text(labels: &Value) -> String {
     let name = labels["__name__"].as_str().unwrap_or_default();
     let rest = labels.as_object().into_iter().flatten().filter(|(key, _)| *key != "__name__");
     let rest: Vec<String> = rest.map(|(key, value)| format!("{key}={value}")).collect();
@@ -247,15 +229,15 @@ fn series(labels: &Value) -> String {
 }
 
 /// `name{a="b"} 1 1700000000000`, as Grafana writes a result for the regex.
-fn result(one: &Value) -> String {
-    let at = one["value"][0].as_f64().unwrap_or_default() * 1000.0;
-    format!("{} {} {at:.0}", series(&one["metric"]), one["value"][1].as_str().unwrap_or_default())
+fn result_text(result: &Value) -> String {
+    let at = result["value"][0].as_f64().unwrap_or_default() * 1000.0;
+    format!("{} {} {at:.0}", series_text(&result["metric"]), result["value"][1].as_str().unwrap_or_default())
 }
 
-/// What Grafana itself puts in, but for what depends on the resolution.
-fn given(model: &Value) -> Scope {
+/// Variables that Grafana itself provides, except those that depend on the resolution.
+fn built_in(model: &Value, now: f64) -> Scope {
     let mut scope = Scope::default();
-    let (now, range) = (now(), Range::of(&model["time"], now()));
+    let range = Range::of(&model["time"], now);
     let fixed = [
         ("__from", format!("{:.0}", (now - range.from) * 1000.0)),
         ("__to", format!("{:.0}", (now - range.to) * 1000.0)),
@@ -267,6 +249,17 @@ fn given(model: &Value) -> Scope {
         scope.set(name, Chosen::one(value));
     }
     scope
+}
+
+fn data_sources_of(kind: &str, sources: &[DataSource], pattern: &str) -> Vec<Choice> {
+    let names = sources.iter().filter(|source| source.kind == kind).map(|source| source.name.clone());
+    let mut choices = Vec::new();
+    for choice in regex::filter(pattern, names) {
+        if let Some(source) = sources.iter().find(|source| source.name == choice.value) {
+            choices.push(Choice { value: source.uid.clone(), text: choice.text });
+        }
+    }
+    choices
 }
 
 fn interval(variable: &Variable<'_>, entry: &Value, steps: &[String], range: Range) -> String {
@@ -282,28 +275,4 @@ fn interval(variable: &Variable<'_>, entry: &Value, steps: &[String], range: Ran
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_leads_to_no_other_path() {
-        let of = |label: &str| {
-            let lookup = Lookup::LabelValues { selector: Some("up"), label };
-            let mut scope = Scope::default();
-            scope.set("l", Chosen::one("../../admin"));
-            Question::of(&lookup, &scope, Range { from: 3600.0, to: 0.0 })
-        };
-        for good in ["instance", "_x1", "service.name"] {
-            assert_eq!(of(good).misnamed(), None);
-            assert!(of(good).path.starts_with(&format!("/api/v1/label/{good}/values?")));
-        }
-        for bad in ["../../../../api/admin/settings?", "a b", "a\r\nHost: x", "..", "", "$l", "a/b"] {
-            let question = of(bad);
-            assert!(question.misnamed().is_some(), "{bad:?}");
-            let path = question.path.split('?').next().unwrap_or_default();
-            assert_eq!(path.matches('/').count(), 5, "{path}");
-            assert!(!path.contains([' ', '\r', '\n']), "{path}");
-        }
-        assert_eq!(of("$l").used, ["l"]);
-    }
-}
+mod tests;

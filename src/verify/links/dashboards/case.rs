@@ -1,0 +1,136 @@
+//! One query of one panel: what runs for it, and what its finding is called.
+
+use std::collections::BTreeMap;
+
+use crate::clients::grafana::PanelQuery;
+use crate::dashboard::time::Range;
+use crate::dashboard::{Query, Scope, panel};
+use crate::fix::Fix;
+use crate::promql;
+use crate::verify::links::dashboards::data_sources::{self, Sources};
+use crate::verify::links::dashboards::drift::DashboardDrift;
+use crate::verify::links::dashboards::variables::Resolved;
+use crate::verify::report::Finding;
+
+/// A repeated panel is checked for this many of its values.
+const MAX_REPEATS: usize = 10;
+
+pub struct Case<'a> {
+    pub dashboard: &'a DashboardDrift,
+    pub query: Query<'a>,
+    pub variables: &'a Resolved,
+    pub id: String,
+    pub subject: String,
+    pub plan: Plan,
+}
+
+pub enum Plan {
+    /// The same query, once for each value that its panel is repeated by.
+    Run(Vec<PanelQuery>),
+    /// It does not run: the finding says why.
+    Skip(Finding),
+}
+
+impl Case<'_> {
+    pub fn ok(&self) -> Finding {
+        Finding::ok(&self.id, &self.subject)
+    }
+
+    pub fn note(&self, what: impl Into<String>) -> Finding {
+        Finding::note(&self.id, &self.subject, what)
+    }
+
+    pub fn broken(&self, what: impl Into<String>) -> Finding {
+        Finding::broken(&self.id, &self.subject, what)
+    }
+
+    pub fn not_checked(&self, what: impl Into<String>) -> Finding {
+        Finding::not_checked(&self.id, &self.subject, what)
+    }
+
+    pub fn correct_query(&self) -> Fix {
+        self.edit(format!("correct the query {} of the panel `{}`", self.query.ref_id, self.query.panel.name()))
+    }
+
+    pub fn correct_variable(&self, name: &str) -> Fix {
+        self.edit(format!("correct the variable `{name}`"))
+    }
+
+    pub fn edit(&self, what: String) -> Fix {
+        let file = self.dashboard.file.as_ref().map_or(&self.dashboard.title, |file| &file.file);
+        Fix::edit(file, what).then(Fix::up())
+    }
+}
+
+/// A case for each query of every dashboard that Grafana has from a file. `now`: seconds since 1970.
+pub fn cases<'a>(
+    dashboards: &'a [DashboardDrift],
+    variables: &'a BTreeMap<String, Resolved>,
+    sources: &Sources<'_>,
+    now: f64,
+) -> Vec<Case<'a>> {
+    let mut cases = Vec::new();
+    let mut used_ids: BTreeMap<String, usize> = BTreeMap::new();
+    for dashboard in dashboards.iter().filter(|dashboard| dashboard.is_live()) {
+        let Some(variables) = variables.get(&dashboard.uid) else { continue };
+        for query in panel::queries(dashboard.model()) {
+            let mut id = format!("panel:{}/{}/{}", dashboard.uid, query.panel.id, query.ref_id);
+            let count = used_ids.entry(id.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                // Grafana accepts two panels of one number; a report needs each by itself.
+                id = format!("{id}#{count}");
+            }
+            let subject = format!("{} / {}", dashboard.title, query.panel.name());
+            let mut case = Case { dashboard, query, variables, id, subject, plan: Plan::Run(Vec::new()) };
+            case.plan = plan(&case, sources, now);
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+fn plan(case: &Case<'_>, sources: &Sources<'_>, now: f64) -> Plan {
+    let (query, variables) = (&case.query, case.variables);
+    let Some(source) = sources.find(query.datasource, &variables.scope) else {
+        let wanted = match data_sources::wanted(query.datasource, &variables.scope) {
+            wanted if wanted.is_empty() => "default".to_owned(),
+            wanted => wanted,
+        };
+        let uid = sources.prometheus_uid();
+        let name = query.panel.name();
+        let fix = case.edit(format!("write `\"uid\": \"{uid}\"` as the data source of the panel `{name}`"));
+        return Plan::Skip(case.broken(format!("Grafana has no data source `{wanted}`")).fix(fix));
+    };
+    if let Some(finding) = sources.broken(source) {
+        let what = format!("the data source `{}` does not answer", source.name);
+        return Plan::Skip(case.not_checked(what).because(Some(finding.to_owned())));
+    }
+    if source.kind != "prometheus" {
+        return Plan::Skip(case.not_checked(format!("queries of the type `{}` are not run", source.kind)));
+    }
+    let range = Range::of(&case.dashboard.model()["time"], now).of_panel(query.panel.model);
+    let run = |scope: &Scope| PanelQuery {
+        source: source.uid.clone(),
+        expr: promql::narrowed(&scope.fill(query.expr).text, &variables.filters),
+        instant: query.instant,
+        range: query.range,
+        interval: scope.fill(query.interval).text,
+        max_points: query.max_points,
+        from: range.from.round() as u64,
+        to: range.to.round() as u64,
+    };
+    Plan::Run(repeats(query, variables).iter().map(run).collect())
+}
+
+/// The variables for each repetition of the panel.
+fn repeats(query: &Query<'_>, variables: &Resolved) -> Vec<Scope> {
+    let scope = &variables.scope;
+    match query.panel.repeat {
+        Some(name) if !variables.empty.contains_key(name) => {
+            let values = scope.repeated(name);
+            values.iter().take(MAX_REPEATS).map(|value| scope.with_one(name, value)).collect()
+        }
+        _ => vec![scope.clone()],
+    }
+}

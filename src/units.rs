@@ -193,6 +193,7 @@ mod tests {
         let shown: Vec<_> =
             [0, 999, 1000, 18_400, 412_000_000, 999_600_000, 1_234_000_000].into_iter().map(format_bytes).collect();
         assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "18 kB", "412 MB", "1.0 GB", "1.2 GB"]);
+        assert_eq!(format_bytes(u64::MAX), "18446744 TB", "there is no unit above");
     }
 
     #[test]
@@ -208,6 +209,9 @@ mod tests {
     fn rough_spans_and_large_numbers_read_naturally() {
         let shown: Vec<_> = [15.0 * 86_400.0, 1.0, 7300.0].into_iter().map(format_roughly).collect();
         assert_eq!(shown, ["15 days", "1 second", "2 hours"]);
+        let below_two: Vec<_> = [119.0, 7199.0, 172_799.0].into_iter().map(format_roughly).collect();
+        assert_eq!(below_two, ["119 seconds", "119 minutes", "47 hours"]);
+        assert_eq!([0.0, 999.0, 999_999.0].map(format_thousands), ["0", "999", "999,999"]);
         assert_eq!([4100.0, 12.0, 1_000_000.0].map(format_thousands), ["4,100", "12", "1,000,000"]);
         assert_eq!((format_span(-1.0), format_span(300.0)), ("0 s".into(), "5 min".into()));
     }

@@ -219,6 +219,10 @@ mod tests {
         assert_eq!(scope.fill("$v3").text.len(), 512);
         let long = "$v10".repeat(100_000);
         assert!(scope.fill(&long).text.len() <= MOST + long.len());
+        // What fits to the last byte is put in; what is one byte longer stays as it is written.
+        scope.set("v", Chosen::one("x".repeat(MOST - 2)));
+        assert_eq!(scope.fill("ab$v").text.len(), MOST);
+        assert_eq!(scope.fill("abc$v").text, "abc$v");
     }
 
     #[test]

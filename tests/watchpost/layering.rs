@@ -134,7 +134,7 @@ fn imports_go_one_way_and_every_exception_is_in_use() {
 #[test]
 fn no_room_is_past_6000_lines_of_code() {
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
-    for (path, text) in all_sources() {
+    for (path, text) in all_sources().into_iter().filter(|(path, _)| !path.ends_with("tests.rs")) {
         *lines.entry(room(&path)).or_default() += without_tests(&text).lines().count();
     }
     let large: Vec<_> = lines.into_iter().filter(|(_, lines)| *lines > 6000).collect();

@@ -1,4 +1,7 @@
 //! The one error type: what went wrong and where, why, and what to do about it.
+//!
+//! The library keeps its own type, since a caller needs more than a message: the place in a file, the exit status, a hint.
+//! `cli` wraps it in `anyhow` to add what it knows, and one place there prints the whole chain.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! A deployed stack: what was deployed, and the ways to ask it.
+//!
+//! Verification rests on what is deployed, not on the spec: services come from the containers' labels, files from their
+//! volumes. A spec adds what is missing and where a secret comes from. Without one, `verify --name` works all the same.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};

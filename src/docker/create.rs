@@ -1,4 +1,8 @@
 //! Networks, volumes and containers, created as a service's settings say.
+//!
+//! A container carries its service's settings as the label `watchpost.service`, so that the next plan can say what changed and
+//! not only that something did. It mounts a volume at `/etc/watchpost` whose `current` is a link to the folder named after
+//! the files' hash; plain Compose mounts a folder there instead. Old folders stay: the archive call cannot delete.
 
 use std::collections::{BTreeMap, HashMap};
 

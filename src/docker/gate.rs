@@ -1,6 +1,9 @@
 //! The gate of a deployment: a service must get ready, and then stay up for a while.
 //!
 //! This file asks Docker and the service; `decide` holds the rules, `failure` the words.
+//!
+//! The gate probes by itself: Docker runs a healthcheck only after its first interval, which is 30 s by default. The
+//! healthcheck counts as well. Windows of stability of several services run side by side.
 
 mod decide;
 mod failure;

@@ -1,6 +1,9 @@
 //! Setting the old container aside while the new one proves itself, and restoring it when the new one fails.
 //!
 //! Each step leaves a state that the next plan recognizes: a container is renamed before it is stopped.
+//!
+//! A container is named `….parked` before it is stopped, so that whenever a run dies the next plan sees it: what is parked
+//! last passed the gate and is restored on failure; a container beside it under the service's name is half done.
 
 use bollard::models::{ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{RenameContainerOptions, StartContainerOptions};

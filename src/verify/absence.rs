@@ -1,4 +1,7 @@
 //! Why a metric does not exist: its target is down, this host has nothing of the kind, or the catalog does not know it.
+//!
+//! The finding of a down target is then the cause, and the missing metric follows from it. A manifest's `sometimes` and
+//! the recorded samples say what is normal on some hosts. Only a metric that nobody knows is broken.
 
 use crate::clients::prometheus::Rule;
 use crate::promql::{MatchKind, Query, Selector};

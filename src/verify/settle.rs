@@ -1,4 +1,7 @@
 //! The wait for first scrapes and evaluations: as long as they can take, and no longer.
+//!
+//! Prometheus needs five seconds to find its targets after it starts, and announces nothing when it has. So it is asked
+//! again until every rendered job exists, is scraped and is evaluated.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,9 @@
 //! From Grafana to data in every panel: login, data sources, dashboards, and each query of each panel.
 //!
 //! `look` asks Grafana and Prometheus everything; `judge` is pure.
+//!
+//! A dashboard is proved by its queries: variables are resolved as Grafana resolves them when it is opened, and each query
+//! goes through Grafana to Prometheus, four to a request. An empty panel is explained by the catalog.
 
 pub mod access;
 mod case;

@@ -2,6 +2,9 @@
 //! grouped, sent, answered, and resolved.
 //!
 //! Alertmanager's counters by receiver show that something was sent and answered; its log shows why not.
+//!
+//! Alertmanager has no API for what became of an alert. A receiver that hangs is distinguished from an unreachable one by the connections in
+//! its `/proc/net/tcp`. Values of secrets and paths of addresses are redacted before a receiver's answer is shown.
 
 mod attempt;
 mod failure;

@@ -1,4 +1,7 @@
 //! Who gets the stack's own alerts, and routes that match none of them.
+//!
+//! Rules fix the severity and the name of an alert, so a route with a misspelt one is broken. Any other label may come
+//! with a series, and such a route is no fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -54,17 +54,18 @@ pub fn main() -> ExitCode {
         Err(error) => return refused(&error),
     };
     cli.global.color.apply();
-    let ui = Ui::detect(cli.global.json(), cli.global.verbosity());
+    let ui = Ui::detect(cli.global.json(), cli.global.verbosity(), cli.global.addressing());
     let context = Context { ui, global: cli.global };
     let exit = match run(cli.command, &context) {
         Ok(exit) => exit,
         Err(error) => {
             let failure = Failure::from(&error);
-            if failure.exit == Exit::Interrupted {
+            let exit = failure.exit;
+            if exit == Exit::Interrupted {
                 ui::restore_terminal();
             }
-            context.ui.fail(&failure);
-            failure.exit
+            context.ui.fail(failure);
+            exit
         }
     };
     // A question's reader may still wait for a line on its thread; exiting does not wait for it.

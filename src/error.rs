@@ -3,11 +3,15 @@
 //! The library keeps its own type, since a caller needs more than a message: the place in a file, the exit status, a hint.
 //! `cli` wraps it in `anyhow` to add what it knows, and one place there prints the whole chain.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-/// Documented exit statuses; `DESIGN` and `--help` list the same numbers.
+use crate::fix::Fix;
+
+/// Exit statuses; `--help` lists the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     Done = 0,
@@ -62,10 +66,14 @@ pub struct Parts {
     pub at: Option<Location>,
     /// Said under the offending text, such as ``did you mean `retention`?``.
     pub label: Option<String>,
-    pub causes: Vec<String>,
+    /// What caused it: a chain of errors, outermost first.
+    source: Option<Box<Cause>>,
     /// Lines quoted from elsewhere: a container's last log lines, a health check's output.
     pub quoted: Vec<String>,
+    /// Advice in words; commands in it stand in backticks.
     pub hint: Option<String>,
+    /// The steps that repair it, printed behind the hint.
+    pub fix: Option<Fix>,
     /// Further errors found in the same pass, so that one run shows them all.
     pub also: Vec<Error>,
 }
@@ -79,9 +87,10 @@ impl Error {
             message: message.into(),
             at: None,
             label: None,
-            causes: Vec::new(),
+            source: None,
             quoted: Vec::new(),
             hint: None,
+            fix: None,
             also: Vec::new(),
         }))
     }
@@ -118,9 +127,25 @@ impl Error {
         self
     }
 
-    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(cause.to_string());
+    /// Adds a cause, words or an error of any kind, at the end of the chain.
+    pub fn cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let mut end = &mut self.source;
+        while let Some(cause) = end {
+            end = &mut cause.next;
+        }
+        *end = Some(Box::new(Cause { error: Arc::from(cause.into()), next: None }));
         self
+    }
+
+    /// What caused it, as texts, outermost first.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        causes
     }
 
     pub fn quote(mut self, lines: impl IntoIterator<Item = String>) -> Self {
@@ -133,10 +158,17 @@ impl Error {
         self
     }
 
-    /// Says the same error under a larger heading: the old message becomes the first cause.
+    /// The steps that repair it.
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
+    /// Puts the same error under a larger heading: the old message becomes the first cause.
     pub fn within(mut self, message: impl Into<String>) -> Self {
         let inner = std::mem::replace(&mut self.message, message.into());
-        self.causes.insert(0, inner);
+        let next = self.source.take();
+        self.source = Some(Box::new(Cause { error: Arc::from(Box::<dyn StdError + Send + Sync>::from(inner)), next }));
         self
     }
 
@@ -151,17 +183,45 @@ impl Error {
     }
 }
 
+/// The message alone; `{:#}` adds the place and the causes, on one line.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.message)?;
-        if let Some(at) = &self.at {
-            write!(f, " ({at})")?;
+        f.write_str(&self.message)?;
+        if !f.alternate() {
+            return Ok(());
         }
-        self.causes.iter().try_for_each(|cause| write!(f, ": {cause}"))
+        self.at.iter().try_for_each(|at| write!(f, " ({at})"))?;
+        self.causes().iter().try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// One link of an error's chain: a cause, and what stands behind it. The last one goes on with its own sources.
+#[derive(Debug, Clone)]
+struct Cause {
+    error: Arc<dyn StdError + Send + Sync>,
+    next: Option<Box<Cause>>,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl StdError for Cause {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.next {
+            Some(next) => Some(next.as_ref()),
+            None => self.error.source(),
+        }
+    }
+}
 
 /// As findings of a check hold it: `{message, file, line, column, hint}`; what is not known is null.
 impl Serialize for Error {
@@ -204,6 +264,16 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_are_a_chain_of_values_that_can_be_told_apart() {
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = Error::new("cannot read `a`").cause("named by DOCKER_HOST").cause(denied).within("cannot connect");
+        assert_eq!(error.causes(), ["cannot read `a`", "named by DOCKER_HOST", "permission denied"]);
+        assert_eq!(error.to_string(), "cannot connect");
+        assert_eq!(format!("{error:#}"), "cannot connect: cannot read `a`: named by DOCKER_HOST: permission denied");
+        assert_eq!(error.clone().causes(), error.causes());
+    }
 
     #[test]
     fn a_misspelling_finds_its_neighbour_and_nonsense_finds_nothing() {

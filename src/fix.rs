@@ -44,6 +44,8 @@ pub struct Addressing {
     pub name: Option<String>,
     /// `--host`
     pub host: Option<String>,
+    /// `--catalog`, as often as it was given
+    pub catalog: Vec<String>,
     /// For Docker's own client, when a plain `docker` here goes elsewhere.
     pub docker_host: Option<String>,
 }
@@ -51,9 +53,12 @@ pub struct Addressing {
 impl Addressing {
     /// The flags for commands of ours: `["-f", "shop.yaml"]`.
     pub fn flags(&self) -> Vec<String> {
-        let given = [("-f", &self.file), ("--name", &self.name), ("--host", &self.host)];
-        let given = given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
-        given.flatten().collect()
+        let mut flags = Vec::new();
+        for (flag, value) in [("-f", &self.file), ("--name", &self.name), ("--host", &self.host)] {
+            flags.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+        }
+        flags.extend(self.catalog.iter().flat_map(|folder| ["--catalog".to_owned(), folder.clone()]));
+        flags
     }
 }
 
@@ -262,6 +267,20 @@ impl Serialize for Fix {
     }
 }
 
+/// The text with the flags of this run in every command of ours that it has in backticks. A command that has one of the
+/// flags already is left as it is.
+pub fn addressed(text: &str, addressing: &Addressing) -> String {
+    let flags: String = addressing.flags().iter().map(|word| format!(" {}", quoted(word))).collect();
+    let mut parts: Vec<String> = text.split('`').map(str::to_owned).collect();
+    for command in parts.iter_mut().skip(1).step_by(2).filter(|part| part.starts_with("watchpost ")) {
+        let own = ["-f", "--file", "--name", "--host", "--catalog"];
+        if !command.split_whitespace().any(|word| own.contains(&word)) {
+            command.push_str(&flags);
+        }
+    }
+    parts.join("`")
+}
+
 /// A word as a POSIX shell takes it.
 pub fn quoted(word: &str) -> String {
     // `--set key=value` reads best without quotes, which `shlex` puts around every `=`.
@@ -283,6 +302,7 @@ mod tests {
             name: Some("shop".into()),
             host: Some("tcp://db1:2375".into()),
             docker_host: Some("tcp://db1:2375".into()),
+            catalog: Vec::new(),
         }
     }
 
@@ -301,6 +321,14 @@ mod tests {
              watchpost up -f 'a b.yaml' --name shop --host tcp://db1:2375, or \
              docker --host tcp://db1:2375 restart shop-x-1"
         );
+    }
+
+    #[test]
+    fn commands_in_a_text_carry_the_flags_once() {
+        let shop = Addressing { name: Some("shop".into()), catalog: vec!["a b".into()], ..Addressing::default() };
+        let text = addressed("`watchpost up` starts it; `x` is a name", &shop);
+        assert_eq!(text, "`watchpost up --name shop --catalog 'a b'` starts it; `x` is a name");
+        assert_eq!(addressed(&text, &shop), text);
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl<'a> Watcher<'a> {
                 (self.stack, self.live.services) = (stack, services);
                 self.silent.0 = None;
             }
-            Err(error) => self.silent.0 = Some(format!("Docker: {error}")),
+            Err(error) => self.silent.0 = Some(format!("Docker: {error:#}")),
         }
     }
 

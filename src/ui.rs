@@ -19,6 +19,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::fix::{Addressing, addressed};
 use failure::Failure;
 use prompt::Prompts;
 
@@ -46,10 +47,12 @@ pub struct Ui {
     pub width: Option<usize>,
     /// Can the terminal show more than ASCII?
     pub unicode: bool,
+    /// The flags of this run, which every command that is printed carries.
+    pub addressing: Addressing,
 }
 
 impl Ui {
-    pub fn detect(json: bool, verbosity: Verbosity) -> Self {
+    pub fn detect(json: bool, verbosity: Verbosity, addressing: Addressing) -> Self {
         let error_terminal = std::io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let columns = |term: console::Term| term.size_checked().map(|(_, columns)| usize::from(columns));
@@ -60,6 +63,7 @@ impl Ui {
             interactive: error_terminal && std::io::stdin().is_terminal() && !json,
             screen: std::io::stdout().is_terminal() && !dumb && !json,
             width: std::io::stdout().is_terminal().then(|| columns(console::Term::stdout())).flatten(),
+            addressing,
             unicode: style::locale_is_unicode(|name| std::env::var(name).ok()),
         }
     }
@@ -112,13 +116,14 @@ impl Ui {
         self.note(&format!("{}warning{:#}: {text}", style::WARNING, style::WARNING));
     }
 
-    pub fn fail(&self, failure: &Failure) {
+    pub fn fail(&self, mut failure: Failure) {
+        failure.address(&self.addressing);
         if self.json {
             // The text on stderr follows anyway, so that a failed write is not lost.
-            drop(self.json_line(failure));
+            drop(self.json_line(&failure));
         }
         let width = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
-        self.note(&failure::render(failure, width));
+        self.note(&failure::render(&failure, width));
     }
 
     /// One finding of a check, as data: an error's look, its head saying how much it matters.
@@ -129,7 +134,8 @@ impl Ui {
 
     fn note(&self, text: &str) {
         // There is nowhere left to complain when stderr is closed.
-        drop(writeln!(anstream::stderr().lock(), "{}", style::fit(text, self.unicode)));
+        let text = addressed(text, &self.addressing);
+        drop(writeln!(anstream::stderr().lock(), "{}", style::fit(&text, self.unicode)));
     }
 
     /// Asks a yes-or-no question on stderr; Enter takes the default, and Esc means no. Waits for the answer off the

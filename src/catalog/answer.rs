@@ -68,7 +68,7 @@ pub fn resolve(
         if asked && !errors_mention(&errors, &question.variable) && is_empty(resolved.get(&question.variable)) {
             let message = format!("{} needs `{}`", subject.name, question.variable);
             let error = owner.map_or_else(|| Error::new(&message), |node| node.error(&message));
-            errors.push(error.cause(&question.label).hint(subject.help));
+            errors.push(error.cause(question.label.as_str()).hint(subject.help));
         }
     }
     Error::all(errors).map(|()| resolved)

@@ -184,23 +184,23 @@ fn disk_files(folder: &Path, base: &Path, files: &mut Files) -> Result<()> {
 }
 
 fn disk_file(path: &Path) -> Result<CatalogFile> {
-    let content = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let content = std::fs::read(path).map_err(|error| unreadable(path, error))?;
     Ok(CatalogFile { name: path.display().to_string(), content: Cow::Owned(content) })
 }
 
 /// Paths in a folder in the order of their names; hidden ones left out.
 fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
     let mut paths = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<std::io::Result<Vec<_>>>()
-        .map_err(|error| unreadable(folder, &error))?;
+        .map_err(|error| unreadable(folder, error))?;
     paths.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
     paths.sort();
     Ok(paths)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
     Error::new(format!("cannot read `{}`", path.display())).cause(error)
 }
 

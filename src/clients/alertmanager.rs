@@ -79,7 +79,7 @@ impl<'a> Alertmanager<'a> {
         let status: Status = json(&self.get("/api/v2/status").await?)?;
         let node = yaml::parse("alertmanager.yml", &status.config.original);
         node.map(|node| node.to_json())
-            .map_err(|error| ApiError::new(format!("its configuration is not valid YAML: {error}")))
+            .map_err(|error| ApiError::new(format!("its configuration is not valid YAML: {error:#}")))
     }
 
     /// Alerts whose labels match, in Alertmanager's notation: `alertname="Watchdog"`.

@@ -104,7 +104,7 @@ fn providers(files: &BTreeMap<String, Vec<u8>>) -> Vec<Provider> {
 fn dashboard(provider: &Provider, file: &str, content: &str) -> ProvisionedDashboard {
     let parsed = dashboard::parse(file, content);
     let rejected = match &parsed {
-        Err(error) => Some(format!("the file is not valid JSON: {}", error.causes.join(": "))),
+        Err(error) => Some(format!("the file is not valid JSON: {}", error.causes().join(": "))),
         Ok(model) if dashboard::is_schema_v2(model) => Some("it uses schema v2, which Grafana rejects in files".into()),
         Ok(model) if dashboard::title(model).is_empty() => Some("it has no title".into()),
         Ok(_) => None,

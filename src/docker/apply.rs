@@ -251,8 +251,8 @@ impl<'a> Run<'a> {
         (self.sink)(Event::ServiceStarting { service: name.to_owned() });
         self.check_stopping()?;
         if let Err(error) = restore::wake(self.client, container, service.restart.as_deref()).await {
-            let why = error.causes.first().unwrap_or(&error.message);
-            return Err(self.not_started(name, service, why));
+            let why = error.causes().into_iter().next().unwrap_or_else(|| error.message.clone());
+            return Err(self.not_started(name, service, &why));
         }
         let gate = self.gate(name, service, container);
         if let Err(failure) = self.unless_stopping(gate.ready(&mut events)).await? {

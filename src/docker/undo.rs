@@ -37,13 +37,13 @@ impl Run<'_> {
         // Their logs are in the error.
         for name in &unproven {
             if let Err(problem) = remove::remove(self.client, &self.file().container_name(name)).await {
-                problems.causes.push(problem.to_string());
+                problems.causes.push(format!("{problem:#}"));
             }
         }
         // All successors go before any old container starts: they may have swapped their ports.
         for old in &parked {
             if let Err(problem) = restore::remove_successor(self.client, old).await {
-                problems.not_restored(old, &problem.to_string());
+                problems.not_restored(old, &format!("{problem:#}"));
             }
         }
         let restored = join_all(parked.iter().map(|old| self.restore(old, !interrupted))).await;
@@ -64,7 +64,7 @@ impl Run<'_> {
     /// Starts an old container again, and waits until it is ready if `wait`. Errors say why it is not.
     async fn restore(&self, old: &Parked, wait: bool) -> Result<(), String> {
         let mut events = self.watch.subscribe();
-        restore::restore(self.client, self.file(), old).await.map_err(|problem| problem.to_string())?;
+        restore::restore(self.client, self.file(), old).await.map_err(|problem| format!("{problem:#}"))?;
         let settings = old.settings.as_ref().or_else(|| self.file().services.get(&old.service)).filter(|_| wait);
         if let Some(settings) = settings {
             let gate = self.gate(&old.service, settings, &old.container);

@@ -138,7 +138,7 @@ mod tests {
         let error = render("x: 1\ny: << answers.b >>\n", json!(1)).expect_err("refused");
         let at = error.at.clone().expect("located");
         assert_eq!((at.file.as_str(), at.line), ("t/service.yml", 2));
-        assert!(error.causes[0].contains("Available fields: a"), "{:?}", error.causes);
+        assert!(error.causes()[0].contains("Available fields: a"), "{:?}", error.causes());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::human::hanging;
 use super::style::{BAD, DIM, ERROR, HINT, paint};
 use crate::error::{Error, Exit, Location};
+use crate::fix::{Addressing, Fix, addressed};
 
 /// A failure as it is printed: what a chain of errors comes to.
 ///
@@ -27,6 +28,9 @@ pub struct Failure {
     quoted: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// The steps behind the hint; `hint` has their text too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<Fix>,
     #[serde(serialize_with = "number")]
     pub exit: Exit,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -50,12 +54,13 @@ impl Failure {
             match layer.downcast_ref::<Error>() {
                 Some(error) => {
                     messages.push(error.message.clone());
-                    messages.extend(error.causes.iter().cloned());
                     typed = typed.or(Some(error));
                 }
                 None => messages.push(layer.to_string()),
             }
         }
+        // Some errors repeat their source in their own words.
+        messages.dedup_by(|inner, outer| outer.contains(inner.as_str()));
         let mut messages = messages.into_iter();
         Self {
             event: "error",
@@ -65,9 +70,31 @@ impl Failure {
             causes: messages.collect(),
             quoted: typed.map(|error| error.quoted.clone()).unwrap_or_default(),
             hint: typed.and_then(|error| error.hint.clone()),
+            fix: typed.and_then(|error| error.fix.clone()),
             exit: typed.map_or(Exit::Error, |error| error.exit),
             also: typed.map(|error| error.also.iter().map(Self::from).collect()).unwrap_or_default(),
         }
+    }
+}
+
+impl Failure {
+    /// Puts the flags of this run into every command, so that it works as printed.
+    pub fn address(&mut self, addressing: &Addressing) {
+        if let Some(hint) = &mut self.hint {
+            *hint = addressed(hint, addressing);
+        }
+        if let Some(fix) = &mut self.fix {
+            fix.address(addressing);
+        }
+        self.also.iter_mut().for_each(|failure| failure.address(addressing));
+    }
+
+    /// A guess where no place shows it, the hint's words, and the fix.
+    fn advice(&self) -> Option<String> {
+        let guess = self.label.clone().filter(|_| self.at.is_none());
+        let fix = self.fix.as_ref().map(ToString::to_string);
+        let advice: Vec<String> = guess.into_iter().chain(self.hint.clone()).chain(fix).collect();
+        (!advice.is_empty()).then(|| advice.join(" "))
     }
 }
 
@@ -79,7 +106,7 @@ impl From<&anyhow::Error> for Failure {
 
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
-        Self::new(std::iter::once(error as _))
+        Self::new(std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |layer| layer.source()))
     }
 }
 
@@ -100,28 +127,25 @@ fn flatten<'a>(failure: &'a Failure, all: &mut Vec<&'a Failure>) {
     failure.also.iter().for_each(|failure| flatten(failure, all));
 }
 
-/// One error without those found with it, each line with a newline. `head` is what it begins with, and its style.
-pub fn block(error: &Failure, head: (Style, &str), width: Option<usize>) -> String {
+/// One failure without those found with it, each line with a newline. `head` is what it begins with, and its style.
+pub fn block(failure: &Failure, head: (Style, &str), width: Option<usize>) -> String {
     // Names of others, such as a dashboard's, may hold anything; lines of our own stay.
     let plain = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', " ");
-    let message = hanging(&plain(&error.message), head.1.len() + 2, width);
+    let message = hanging(&plain(&failure.message), head.1.len() + 2, width);
     let mut text = format!("{}: {message}\n", paint(head.0, head.1));
-    if let Some(at) = &error.at {
-        excerpt(&mut text, at, error.label.as_deref(), width.unwrap_or(usize::MAX));
+    if let Some(at) = &failure.at {
+        excerpt(&mut text, at, failure.label.as_deref(), width.unwrap_or(usize::MAX));
     }
-    for cause in &error.causes {
+    for cause in &failure.causes {
         let cause = cause.trim_end();
         // Without a width nothing is broken; lines of its own hang in any case.
         let _ = writeln!(text, "  caused by: {}", hanging(&plain(cause), 13, width.or(Some(usize::MAX))));
     }
-    for line in &error.quoted {
+    for line in &failure.quoted {
         let _ = writeln!(text, "      {}", paint(DIM, plain(line.trim_end())));
     }
-    // A guess is said under the text it is about; without a place, it is the first advice.
-    let guess = error.label.as_deref().filter(|_| error.at.is_none());
-    let advice: Vec<&str> = guess.into_iter().chain(error.hint.as_deref()).collect();
-    if !advice.is_empty() {
-        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), hanging(&plain(&advice.join(" ")), 6, width));
+    if let Some(advice) = failure.advice() {
+        let _ = writeln!(text, "{}: {}", paint(HINT, "hint"), hanging(&plain(&advice), 6, width));
     }
     text
 }

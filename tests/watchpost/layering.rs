@@ -15,8 +15,9 @@ const RANKS: [&[&str]; 7] = [
 ];
 
 /// Uses between modules of one rank that are as the design has them: the first uses the second, never the other way.
-const BESIDE: [(&str, &str); 11] = [
+const BESIDE: [(&str, &str); 12] = [
     ("yaml", "error"),
+    ("error", "fix"),
     ("doctor", "verify"),
     ("deployed", "clients"),
     ("deployed", "docker"),

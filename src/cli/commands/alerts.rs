@@ -47,7 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 
 /// Prometheus or Alertmanager did not answer as asked.
 fn refused(service: &str, error: &ApiError) -> Error {
-    Error::new(format!("cannot query `{service}`")).cause(error).hint("`watchpost verify` shows what is broken")
+    Error::new(format!("cannot query `{service}`")).cause(error.clone()).hint("`watchpost verify` shows what is broken")
 }
 
 fn absent(service: &str) -> Error {
@@ -66,7 +66,7 @@ fn unavailable(checked: Checked, addressing: &Addressing) -> Error {
     let Some(finding) = checked.findings.into_iter().next() else { return Error::new("cannot query Alertmanager") };
     let mut error = Error::new(format!("cannot query `{}`: {}", finding.subject, finding.what));
     for why in &finding.why {
-        error = error.cause(why);
+        error = error.cause(why.as_str());
     }
     let Some(mut fix) = finding.fix else { return error };
     fix.address(addressing);

@@ -87,6 +87,17 @@ impl Globals {
         self.output == Format::Json
     }
 
+    /// The flags that lead a printed command to the stack of this run.
+    pub fn addressing(&self) -> Addressing {
+        Addressing {
+            file: self.file.as_ref().map(|file| file.display().to_string()),
+            name: self.name.clone(),
+            host: self.host.clone(),
+            catalog: self.catalog.iter().map(|folder| folder.display().to_string()).collect(),
+            docker_host: self.host.clone(),
+        }
+    }
+
     pub fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -190,22 +201,12 @@ impl Context {
 
     /// The flags that lead another command to the same stack, to stand after it: ` -f shop.yaml --name shop`.
     pub fn same_stack(&self) -> String {
-        self.addressing().flags().iter().map(|word| format!(" {}", quoted(word))).collect()
+        self.global.addressing().flags().iter().map(|word| format!(" {}", quoted(word))).collect()
     }
 
-    /// What leads a printed command to the stack of this run.
-    pub fn addressing(&self) -> Addressing {
-        Addressing {
-            file: self.global.file.as_ref().map(|file| file.display().to_string()),
-            name: self.global.name.clone(),
-            host: self.global.host.clone(),
-            docker_host: None,
-        }
-    }
-
-    /// The same with the Docker host for commands of Docker's own client: the flag's or the spec's.
-    pub fn addressing_on(&self, host: Option<&str>) -> Addressing {
-        Addressing { docker_host: host.map(str::to_owned), ..self.addressing() }
+    /// What leads a printed command to the stack of this run; `docker_host` is for Docker's own client.
+    pub fn addressing_on(&self, docker_host: Option<&str>) -> Addressing {
+        Addressing { docker_host: docker_host.map(str::to_owned), ..self.global.addressing() }
     }
 
     /// Name and host of the stack, for commands that need no more of the spec.

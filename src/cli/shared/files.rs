@@ -42,7 +42,7 @@ fn read(base: &Path, paths: &[String], extensions: &[&str], key: &str) -> Result
         let path = join(base, listed);
         let found = if path.is_file() { vec![path] } else { inside(&path, listed, extensions, key)? };
         for file in found {
-            let content = std::fs::read(&file).map_err(|error| unreadable(&file, key, &error))?;
+            let content = std::fs::read(&file).map_err(|error| unreadable(&file, key, error))?;
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let path = file.display().to_string();
             if files.insert(name.clone(), OwnFile { path, content }).is_some() {
@@ -73,7 +73,7 @@ fn with_extension(folder: &Path, extensions: &[&str]) -> std::io::Result<Vec<Pat
     Ok(found)
 }
 
-fn unreadable(path: &Path, key: &str, error: &std::io::Error) -> Error {
+fn unreadable(path: &Path, key: &str, error: std::io::Error) -> Error {
     Error::new(format!("cannot read `{}`", path.display()))
         .cause(error)
         .hint(format!("the spec lists it under `{key}:`, relative to the spec's own folder"))

@@ -84,7 +84,7 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
 
 fn wrong(expr: &str, refusal: &ApiError) -> Error {
     match refusal.status {
-        Some(400 | 422) => Error::usage(format!("Prometheus rejects the expression `{expr}`")).cause(refusal),
+        Some(400 | 422) => Error::usage(format!("Prometheus rejects the expression `{expr}`")).cause(refusal.clone()),
         _ => refused("prometheus", refusal),
     }
 }

@@ -95,7 +95,7 @@ pub async fn surroundings(context: &Context, texts: &[&str], offline: bool) -> R
     }
     let stack = match reach::stack(context).await {
         Ok(stack) => stack,
-        Err(error) => return Ok((around, Some(error.to_string()))),
+        Err(error) => return Ok((around, Some(format!("{error:#}")))),
     };
     add_live(context, &stack, texts, &mut around).await;
     let why = around.metrics.is_none().then(|| "Prometheus does not answer".to_owned());

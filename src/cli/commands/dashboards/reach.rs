@@ -36,7 +36,7 @@ pub async fn grafana<'a>(context: &Context, stack: &'a Stack) -> Result<(OpenGra
 fn closed(context: &Context, stack: &Stack, finding: Finding) -> Error {
     let mut error = Error::new(format!("Grafana cannot be asked: {}", finding.what));
     for why in &finding.why {
-        error = error.cause(why);
+        error = error.cause(why.as_str());
     }
     match finding.fix {
         Some(mut fix) => {

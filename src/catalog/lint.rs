@@ -6,6 +6,7 @@
 mod dashboards;
 mod layout;
 mod manifest;
+mod metrics;
 mod rules;
 mod service;
 mod template;
@@ -45,18 +46,25 @@ pub type Render<'a> = dyn Fn(&Component, &Resolved) -> Result<BTreeMap<String, S
 /// Errors: a name that the catalog does not have.
 pub fn lint(catalog: &Catalog, names: &[String], render: &Render<'_>) -> Result<Vec<Finding>> {
     let all: Vec<String> = catalog.components.keys().cloned().collect();
+    let known = metrics::Known::read(catalog);
     let mut findings = Vec::new();
     for name in if names.is_empty() { &all } else { names } {
         let component = catalog.component(name)?;
         let mut report = Report { component: name, findings: Vec::new() };
-        check(catalog, component, render, &mut report);
+        check(catalog, component, &known, render, &mut report);
         report.findings.sort_by_key(|finding| finding.severity);
         findings.extend(report.findings);
     }
     Ok(findings)
 }
 
-fn check(catalog: &Catalog, component: &Component, render: &Render<'_>, report: &mut Report<'_>) {
+fn check(
+    catalog: &Catalog,
+    component: &Component,
+    known: &metrics::Known,
+    render: &Render<'_>,
+    report: &mut Report<'_>,
+) {
     manifest::check(component, report);
     layout::check(component, report);
     template::check(component, report);
@@ -66,6 +74,7 @@ fn check(catalog: &Catalog, component: &Component, render: &Render<'_>, report: 
         Ok(rendered) => {
             service::check(component, &rendered, report);
             rules::check(component, &rendered, report);
+            metrics::check(component, known, &rendered, report);
         }
         Err(error) => return report.all(error),
     }

@@ -43,6 +43,11 @@ pub fn unread(text: &str) -> Vec<String> {
     parse("", text).map(|model| panels::unread(&model)).unwrap_or_default()
 }
 
+/// The queries of a dashboard with placeholders for its variables, each with the panel it is in.
+pub fn filled_queries(model: &Value) -> Vec<(String, String)> {
+    panels::filled(model)
+}
+
 /// Whether Grafana accepts it: schema, uid, title, data sources, panels without queries.
 pub fn structure(name: &str, text: &str, model: &Value, origin: Origin) -> Vec<Finding> {
     let mut subject = LintedDashboard { name, text, model, origin, findings: Vec::new() };

@@ -1,6 +1,9 @@
 //! What names and addresses may look like.
 
-/// Compose's rule for a project: lowercase letters, digits, `-` and `_`, beginning with a letter or digit.
+/// What [`is_project`] accepts, in words.
+pub const PROJECT_RULE: &str = "at most 63 lowercase letters, digits, `-` and `_`, beginning with a letter or digit";
+
+/// Compose's rule for a project, which is the stack's name.
 /// <https://docs.docker.com/compose/how-tos/project-name/>
 pub fn is_project(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -48,6 +51,7 @@ mod tests {
     #[test]
     fn names_are_what_docker_and_prometheus_take() {
         assert!(is_project("monitoring-2") && !is_project("Monitoring") && !is_project("-a") && !is_project(""));
+        assert!(is_project(&"a".repeat(63)) && !is_project(&"a".repeat(64)));
         assert!(is_label("team") && !is_label("__name__") && !is_label("a-b"));
         assert!(is_variable("_SLACK_2") && !is_variable("2S") && !is_variable("xoxb-1") && !is_variable(""));
         assert!(is_path("./a b") && !is_path("https://hooks.example.com/T0") && !is_path("a\nb") && !is_path(""));

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::Style;
 
-use super::human::count;
+use super::human::{self, count};
 use super::style::{BAD, CHANGE, DIM, GOOD, STRONG, paint};
 use crate::doctor::Diagnosis;
 use crate::verify::Verdict;
@@ -23,7 +23,7 @@ pub fn render(diagnosis: &Diagnosis, width: Option<usize>) -> String {
     for area in &diagnosis.areas {
         let _ = writeln!(text, "{}", paint(STRONG, area.about));
         for finding in &area.findings {
-            one(&mut text, finding, column, width);
+            finding_lines(&mut text, finding, column, width);
         }
     }
     let _ = write!(text, "\n{}", summary(diagnosis));
@@ -39,7 +39,7 @@ fn sign(verdict: Verdict) -> (Style, &'static str) {
     }
 }
 
-fn one(text: &mut String, finding: &Finding, column: usize, width: Option<usize>) {
+fn finding_lines(text: &mut String, finding: &Finding, column: usize, width: Option<usize>) {
     let (style, sign) = sign(finding.verdict);
     let padding = " ".repeat(column.saturating_sub(console::measure_text_width(&finding.subject)));
     let what = match finding.verdict {
@@ -67,19 +67,8 @@ fn one(text: &mut String, finding: &Finding, column: usize, width: Option<usize>
 
 /// The text in lines that fit beside `indent`.
 fn wrapped(text: &str, width: Option<usize>, indent: usize) -> Vec<String> {
-    let room =
-        width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROWEST.saturating_sub(indent).max(20)));
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if console::measure_text_width(line) + 1 + console::measure_text_width(word) <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    let Some(width) = width else { return vec![text.to_owned()] };
+    human::lines(text, width.max(NARROWEST).saturating_sub(indent).max(20))
 }
 
 fn summary(diagnosis: &Diagnosis) -> String {

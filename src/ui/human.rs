@@ -1,5 +1,7 @@
 //! Counts, lists and paragraphs as people read them.
 
+use textwrap::{Options, WordSeparator, WordSplitter};
+
 /// `1 service`, `2 services`.
 pub fn count(number: usize, singular: &str) -> String {
     if number == 1 {
@@ -26,23 +28,21 @@ pub fn names<S: AsRef<str>>(names: &[S]) -> String {
 pub fn hanging(text: &str, indent: usize, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let room = width.saturating_sub(indent).max(20);
-    let mut lines: Vec<String> = Vec::new();
-    for paragraph in text.lines() {
-        if console::measure_text_width(paragraph) <= room {
-            lines.push(paragraph.to_owned());
-            continue;
-        }
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            let full = console::measure_text_width(&line) + 1 + console::measure_text_width(word) > room;
-            if full && !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            line = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-        }
-        lines.push(line);
-    }
+    let lines: Vec<String> = text.lines().flat_map(|paragraph| lines(paragraph, room)).collect();
     lines.join(&format!("\n{:indent$}", ""))
+}
+
+/// How text is broken: at spaces only, so that commands and addresses stay whole.
+pub fn wrapping<'a>(width: usize) -> Options<'a> {
+    Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+}
+
+/// The lines of one paragraph, at most `width` columns each.
+pub fn lines(paragraph: &str, width: usize) -> Vec<String> {
+    textwrap::wrap(paragraph, wrapping(width)).into_iter().map(|line| line.into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -62,5 +62,11 @@ mod tests {
         assert_eq!(hanging(text, 4, Some(24)), "one two three four\n    five six seven");
         assert_eq!(hanging(text, 4, None), text);
         assert_eq!(hanging("a\nb", 2, Some(80)), "a\n  b");
+    }
+
+    #[test]
+    fn wide_text_is_broken_by_its_columns() {
+        assert_eq!(lines("監視 監視 監視 ab", 10), ["監視 監視", "監視 ab"]);
+        assert_eq!(lines("a-long-name-that-stays whole", 10), ["a-long-name-that-stays", "whole"]);
     }
 }

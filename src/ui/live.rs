@@ -45,7 +45,7 @@ pub fn since(text: Option<&str>) -> String {
 
 /// The screen: at most `rows` lines of at most `columns`. `title` says what is looked at.
 pub fn frame(title: &str, live: &Live, (rows, columns): (usize, usize)) -> Vec<String> {
-    let mut sections = Sections::of(live, columns);
+    let mut sections = Sections::new(live, columns);
     // A blank line after the title and after the services.
     sections.shrink(rows.saturating_sub(3));
     let mut lines = vec![paint(STRONG, title), String::new()];
@@ -73,7 +73,7 @@ struct Sections {
 }
 
 impl Sections {
-    fn of(live: &Live, columns: usize) -> Self {
+    fn new(live: &Live, columns: usize) -> Self {
         Self {
             services: services(&live.services.iter().collect::<Vec<_>>(), columns),
             services_short: services_short(&live.services, columns),
@@ -170,39 +170,39 @@ fn style_of(alert: &FiringAlert) -> Style {
     }
 }
 
-/// What a line tells of: (kind, name), and how it is.
-type Told = BTreeMap<(&'static str, String), String>;
+/// What one line is about, (kind, name), and its state.
+type States = BTreeMap<(&'static str, String), String>;
 
-fn told(live: &Live) -> Told {
-    let mut told = Told::new();
+fn states(live: &Live) -> States {
+    let mut states = States::new();
     for service in &live.services {
-        told.insert(("service", service.service.clone()), state(service).text);
+        states.insert(("service", service.service.clone()), state(service).text);
     }
     for why in &live.silent {
         let (who, why) = why.split_once(": ").unwrap_or(("", why));
-        told.insert(("silent", who.to_owned()), format!("no answer: {why}"));
+        states.insert(("silent", who.to_owned()), format!("no answer: {why}"));
     }
     if let Some(targets) = &live.targets {
         let how = match targets.total() {
             0 => "none yet".into(),
             total => format!("{} of {total} up", targets.up),
         };
-        told.insert(("targets", String::new()), how);
+        states.insert(("targets", String::new()), how);
         for down in &targets.down {
-            told.insert(("target", down.name.clone()), format!("down: {}", down.error));
+            states.insert(("target", down.name.clone()), format!("down: {}", down.error));
         }
     }
     for alert in &live.alerts {
         let name = format!("{} {}", alert.name, alert.subject);
         let severity = if alert.severity.is_empty() { String::new() } else { format!(" ({})", alert.severity) };
-        told.insert(("alert", name.trim_end().to_owned()), format!("firing{severity}"));
+        states.insert(("alert", name.trim_end().to_owned()), format!("firing{severity}"));
     }
-    told
+    states
 }
 
 /// A line for each thing that is otherwise than before; without a before, for everything.
 pub fn changes(before: Option<&Live>, now: &Live) -> Vec<String> {
-    let (before, after) = (before.map(told).unwrap_or_default(), told(now));
+    let (before, after) = (before.map(states).unwrap_or_default(), states(now));
     let line = |(kind, name): &(&str, String), how: &str| {
         let space = if name.is_empty() { "" } else { " " };
         if *kind == "silent" { format!("{name}  {how}") } else { format!("{kind}{space}{name}  {how}") }

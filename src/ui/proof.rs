@@ -1,8 +1,8 @@
-//! A proof as people read it: a line a link, and below it what is broken, why, and what fixes it.
+//! A verification as people read it: a line a link, and below it what is broken, why, and what fixes it.
 
 use std::collections::BTreeMap;
 
-use super::human::count;
+use super::human::{self, count};
 use super::style::{BAD, CHANGE, DIM, GOOD, paint};
 use crate::verify::report::{Checked, Finding, Report, Verdict};
 
@@ -46,21 +46,8 @@ fn wrapped(lines: &[String], width: Option<usize>) -> String {
 fn wrap(line: &str, width: usize) -> String {
     let content = line.trim_start_matches(' ');
     let indent = line.len() - content.len();
-    let mut text = " ".repeat(indent);
-    let mut column = indent;
-    for (index, word) in content.split(' ').enumerate() {
-        let length = console::measure_text_width(word);
-        if index > 0 && column + 1 + length > width {
-            text = text.trim_end().to_owned() + "\n" + &" ".repeat(indent + 2);
-            column = indent + 2;
-        } else if index > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text
+    let (first, rest) = (" ".repeat(indent), " ".repeat(indent + 2));
+    textwrap::fill(content, human::wrapping(width).initial_indent(&first).subsequent_indent(&rest))
 }
 
 /// `7 containers ✓   9 targets ✓   84 rules ✓   alerting ✓`
@@ -121,18 +108,18 @@ fn note_line(notes: &[&Finding]) -> String {
         *kinds.entry(note.what.split(':').next().unwrap_or_default()).or_default() += 1;
     }
     let text = match notes {
-        [one] => format!("{} {}", one.subject, said(one)),
+        [one] => format!("{} {}", one.subject, what_and_why(one)),
         _ if kinds.len() <= 2 => {
             let kinds: Vec<String> = kinds.into_iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-            format!("{} (-v tells which and why)", kinds.join(", "))
+            format!("{} (-v for details)", kinds.join(", "))
         }
-        many => format!("{} (-v tells them)", count(many.len(), "note")),
+        many => format!("{} (-v for details)", count(many.len(), "note")),
     };
     format!("{} {text}", sign(Verdict::Note))
 }
 
 /// What is the case and why, in one line.
-fn said(finding: &Finding) -> String {
+fn what_and_why(finding: &Finding) -> String {
     match finding.why.as_slice() {
         [] => finding.what.clone(),
         why => format!("{} ({})", finding.what, why.join("; ")),
@@ -145,7 +132,7 @@ fn broken(report: &Report, checked: &Checked) -> Vec<String> {
     for finding in checked.broken() {
         match &finding.because {
             Some(cause) => following.entry(cause).or_default().push(finding),
-            None => lines.extend(one(finding)),
+            None => lines.extend(broken_lines(finding)),
         }
     }
     for (cause, findings) in following {
@@ -164,7 +151,7 @@ fn broken(report: &Report, checked: &Checked) -> Vec<String> {
     lines
 }
 
-fn one(finding: &Finding) -> Vec<String> {
+fn broken_lines(finding: &Finding) -> Vec<String> {
     let mut lines = vec![format!("    {} {}   {}", sign(Verdict::Broken), finding.subject, finding.what)];
     lines.extend(finding.why.iter().map(|why| format!("      {why}")));
     lines.extend(finding.fix.iter().map(|fix| format!("      fix: {fix}")));
@@ -184,7 +171,7 @@ fn notes(checked: &Checked) -> Vec<String> {
     let mut lines = Vec::new();
     for (reason, notes) in by_reason {
         let line = match notes.as_slice() {
-            [one] => format!("{}   {}", one.subject, said(one)),
+            [one] => format!("{}   {}", one.subject, what_and_why(one)),
             many => {
                 let subjects: Vec<&str> = many.iter().map(|note| note.subject.as_str()).collect();
                 let common = many[0].what.split(':').next().unwrap_or_default();
@@ -260,7 +247,7 @@ mod tests {
             ✗ pg/orders   password authentication failed
               its log says so
               fix: set the secret `orders_db`, then watchpost up
-          rules        ✓ 96 rules   ! 2 can never fire (-v tells which and why)
+          rules        ✓ 96 rules   ! 2 can never fire (-v for details)
           delivery     – not checked, since it sends messages: watchpost alerts test
           dashboards   ✗ 1 broken of 9 queries
             ✗ PostgreSQL / Locks: `pg_locks_count` is not there

@@ -151,7 +151,7 @@ fn a_host_that_changed_while_the_question_stood_is_left_alone() {
     session.exp_string("[Y/n]").expect("a question");
     docker(&["stop", &stack.container("alertmanager")]);
     session.send_line("y").expect("sent");
-    session.exp_string("changed while the question stood").expect("refused");
+    session.exp_string("changed while waiting for your answer").expect("refused");
     session.exp_eof().expect("the end");
     assert_eq!(status(&session), Some(1));
     assert_eq!(stack.containers(), before);

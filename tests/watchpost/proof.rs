@@ -122,7 +122,7 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_fix_fixes() 
     std::fs::write(stack.path().join("rules/own.yml"), OWN_RULES).expect("written");
     stack.write("minimal", &components, &more);
     let output = stack.command(&["up", "--yes"]).env("DB_PASSWORD", "wrong").run().expect(6);
-    assert!(output.stderr.contains("does not work as a whole"), "{}", output.stderr);
+    assert!(output.stderr.contains("verification failed"), "{}", output.stderr);
     let run = ["--network", &format!("{}_default", stack.name), "watchpost-test/busybox:1", "sh", "-c", APP];
     let app = Container::run(&name, &run);
 

@@ -245,3 +245,31 @@ fn contributing_shows_the_files_of_the_fixture() {
     }
     assert!(shown.contains_key("watchpost.yaml"));
 }
+
+#[test]
+fn a_rule_or_panel_that_uses_an_unknown_metric_is_an_error_with_its_place() {
+    let manifest = MANIFEST.to_owned()
+        + "scrape: {job: shop, port: 80, path: /metrics}\nsometimes: [{metrics: 'shop_rare_.*', why: no sale yet}]\n";
+    let rules = "groups:\n  - name: shop\n    rules:\n      - record: shop:price:max\n        expr: max(shop_price)\n      \
+                 - record: shop:odd:max\n        expr: shop:price:max + shop_rare_total + up + max(shop_pricee)\n";
+    let board = r#"{"uid": "shop-a", "title": "A", "schemaVersion": 39, "panels": [{"id": 1, "type": "stat", "title": "P",
+        "datasource": {"type": "prometheus", "uid": "${datasource}"},
+        "targets": [{"refId": "A", "expr": "sum(rate(shop_sold_total[$__rate_interval]))"}]}]}"#;
+    let found = findings(&[
+        ("component.yaml", &manifest),
+        ("metrics.prom", "shop_price{a=\"b\"} 1\n"),
+        ("rules/shop.yml", rules),
+        ("dashboards/shop.json", board),
+    ]);
+    let unknown: Vec<_> = found.iter().filter(|f| f.problem.message.contains("no component exports")).collect();
+    let messages: Vec<&str> = unknown.iter().map(|f| f.problem.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "the rule `shop:odd:max` uses `shop_pricee`, which no component exports or records",
+            "the panel `P` uses `shop_sold_total`, which no component exports or records",
+        ]
+    );
+    assert_eq!(unknown[0].problem.at.as_ref().expect("located").line, 7);
+    assert_eq!(unknown[0].problem.hint.as_deref(), Some("did you mean `shop_price`?"));
+}

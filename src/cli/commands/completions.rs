@@ -17,6 +17,7 @@ use crate::error::Exit;
   watchpost completions zsh > ~/.zfunc/_watchpost
   watchpost completions fish > ~/.config/fish/completions/watchpost.fish")]
 pub struct Args {
+    /// Write them for this shell
     shell: Shell,
 }
 

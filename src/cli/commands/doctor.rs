@@ -11,9 +11,9 @@ use crate::ui::diagnosis;
 
 /// Look for common problems of this host and this stack, and change nothing
 ///
-/// Docker and its host, ports, images, disk against retention, memory against series, configuration that was not
-/// taken, Grafana's password and data sources, receivers, the Watchdog. It works before anything is deployed too, and
-/// says what it could not look at.
+/// Checks Docker and its host, ports, images, disk space for the retention, memory for the series, rejected configuration,
+/// Grafana's password and data sources, receivers, and the Watchdog. It works before the first deploy too, and says what
+/// it could not check.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost doctor                    this host, and the stack of ./watchpost.yaml
@@ -34,7 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn examine(args: &Args, context: &Context) -> Result<Exit> {
-    let Subject { name, host, catalog, bundle } = Subject::of(context, &args.choice)?;
+    let Subject { name, host, catalog, bundle } = Subject::load(context, &args.choice)?;
     let client = session::connect(host.as_deref()).await?;
     let observed = docker::observe(&client, &name, bundle.as_ref()).await?;
     let mut diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;

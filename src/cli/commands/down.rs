@@ -10,10 +10,10 @@ use crate::plan::{Plan, teardown};
 use crate::ui::human::count;
 use crate::ui::progress::Progress;
 
-/// Take the stack away, and keep its data
+/// Remove the stack, and keep its data
 ///
-/// Containers, networks and what can be made again go. Volumes with data stay, and so do generated secrets, so that the
-/// next `up` finds everything as it was; `--purge-data` removes them too.
+/// Containers, networks and anything that can be recreated are removed. Volumes with data and generated secrets stay, so
+/// that the next `up` finds them; `--purge-data` removes them too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Remove the data as well: metrics, dashboards made by hand, generated secrets
@@ -30,7 +30,7 @@ async fn take_down(args: &Args, context: &Context) -> Result<Exit> {
     let plan = teardown(&observed, args.purge_data);
     if plan.operations.is_empty() {
         docker::tear_down(&client, &name, &plan, &|_| ()).await?;
-        context.ui.say(&format!("{name} · nothing is there to take down."));
+        context.ui.say(&format!("{name} · nothing to remove."));
         return Ok(Exit::Done);
     }
     if !context.global.yes && !context.ui.confirm(&question(&name, &plan), !args.purge_data, "--yes").await? {
@@ -47,7 +47,7 @@ async fn take_down(args: &Args, context: &Context) -> Result<Exit> {
     } else {
         String::new()
     };
-    context.ui.say(&format!("{name} · taken down.{kept}"));
+    context.ui.say(&format!("{name} · removed.{kept}"));
     Ok(Exit::Done)
 }
 
@@ -67,9 +67,9 @@ fn question(name: &str, plan: &Plan) -> String {
         })
         .collect();
     match lost.is_empty() {
-        true => format!("Take down {} of `{name}`? Its data stays.", count(services, "service")),
+        true => format!("Remove {} of `{name}`? Its data stays.", count(services, "service")),
         false => format!(
-            "Take down {} of `{name}` and delete its data for good ({})?",
+            "Remove {} of `{name}` and delete its data for good ({})?",
             count(services, "service"),
             lost.join(", ")
         ),

@@ -34,7 +34,7 @@ pub struct Args {
     /// Read the answers from this YAML file; a missing one takes its default
     #[arg(long, value_name = "FILE", conflicts_with = "defaults")]
     answers: Option<PathBuf>,
-    /// Take every default
+    /// Use every default
     #[arg(long)]
     defaults: bool,
     /// Write the answers to this file as well
@@ -55,7 +55,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     if !scripted && !context.ui.interactive {
         bail!(
             Error::usage("`init` asks questions, and there is no terminal to ask on")
-                .hint("`--defaults` takes every default; `--answers FILE` reads the answers from a file")
+                .hint("pass `--defaults` to use every default, or `--answers FILE` to read the answers from a file")
         );
     }
     let occupied = path.exists() && !args.force;

@@ -20,15 +20,15 @@ use crate::ui::style::{DIM, paint};
 
 With -o json: one {service, line} a line")]
 pub struct Args {
-    /// Services; without any, all
+    /// Show only these services
     services: Vec<String>,
-    /// Go on as more is logged
+    /// Follow the log
     #[arg(short = 'F', long)]
     follow: bool,
-    /// Only the last lines of each service
+    /// Show only the last lines of each service
     #[arg(long, value_name = "LINES")]
     tail: Option<usize>,
-    /// Only what was logged in this time
+    /// Show only what was logged in this time
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     since: Option<Duration>,
     /// Show when each line was logged
@@ -43,7 +43,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 async fn show(args: &Args, context: &Context) -> Result<Exit> {
     let (client, name, observed) = session::look(context).await?;
     if observed.containers.is_empty() {
-        context.ui.say(&format!("{name} · nothing of it is deployed here; `watchpost up` does it."));
+        context.ui.say(&format!("{name} · not deployed on this host; run `watchpost up` to deploy it."));
         return Ok(Exit::Done);
     }
     let since = args.since.and_then(|ago| SystemTime::now().checked_sub(ago)?.duration_since(UNIX_EPOCH).ok());

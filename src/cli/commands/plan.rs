@@ -48,7 +48,7 @@ async fn show(args: &Args, context: &Context) -> Result<Exit> {
     } else {
         let detail = if context.global.verbose { Detail::Full } else { Detail::Lines };
         let text = changes::render(&plan, prepared.bundle.files.len(), detail, context.ui.width);
-        context.ui.data(&format!("{}\n\n{text} Nothing was changed.", up::heading(&prepared, &client)))?;
+        context.ui.data(&format!("{}\n\n{text}\nNothing was changed.", up::heading(&prepared, &client)))?;
     }
     let pending = args.exit_code && !plan.operations.is_empty();
     Ok(if pending { Exit::ChangesPending } else { Exit::Done })

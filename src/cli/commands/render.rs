@@ -8,7 +8,7 @@ use crate::error::Exit;
 use crate::render::Bundle;
 use crate::ui::human::count;
 
-/// Write what would be deployed, as a folder that plain `docker compose` takes too
+/// Write what would be deployed, as a folder that plain `docker compose` runs too
 ///
 /// Without `--out` it prints the `compose.yaml`. It needs no Docker host, and the same spec always gives the same
 /// bytes. Secrets' values are not part of it.
@@ -20,7 +20,7 @@ use crate::ui::human::count;
 pub struct Args {
     #[command(flatten)]
     choice: Choice,
-    /// The folder to write to; of an earlier bundle, what is no longer in it is removed
+    /// Write to this folder; stale files of an earlier bundle are deleted
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

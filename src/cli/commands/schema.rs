@@ -16,21 +16,21 @@ use crate::verify::report;
   watchpost schema > watchpost.schema.json   of the spec
   watchpost schema proof                     of what `watchpost verify -o json` writes")]
 pub struct Args {
-    /// Of what
-    #[arg(default_value = "spec", hide_possible_values = false)]
-    of: Of,
+    /// Which schema to print
+    #[arg(value_name = "SCHEMA", default_value = "spec", hide_possible_values = false)]
+    schema: Which,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Of {
+enum Which {
     Spec,
     Proof,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    match args.of {
-        Of::Spec => context.ui.document(&schema::schema(&context.catalog(None)?))?,
-        Of::Proof => context.ui.raw(report::SCHEMA.as_bytes())?,
+    match args.schema {
+        Which::Spec => context.ui.document(&schema::schema(&context.catalog(None)?))?,
+        Which::Proof => context.ui.raw(report::SCHEMA.as_bytes())?,
     }
     Ok(Exit::Done)
 }

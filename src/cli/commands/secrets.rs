@@ -18,7 +18,7 @@ pub struct Args {
 enum Command {
     /// Print the value of a generated secret, and nothing else
     Show {
-        /// Its name, such as `grafana_admin`
+        /// Name the secret, such as `grafana_admin`
         secret: String,
     },
 }

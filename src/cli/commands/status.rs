@@ -11,7 +11,7 @@ use crate::error::Exit;
 use crate::ui::live::{since, state};
 use crate::ui::table::Table;
 
-/// Show the services of a stack and how they are
+/// Show the services of a stack and their state
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost status
@@ -23,10 +23,10 @@ with --watch one such line for each change, with {\"at\", \"targets\": {up, wait
 \"alerts\": [{name, severity, subject, since}], \"silent\": [who does not answer]} in it; targets is null when Prometheus does not answer.
 Ctrl-C ends --watch, with exit status 0.")]
 pub struct Args {
-    /// Go on showing it, with targets and firing alerts, until Ctrl-C
+    /// Follow services, targets and firing alerts until Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// With --watch: how often Prometheus is asked
+    /// With --watch: query Prometheus this often
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration, requires = "watch")]
     interval: Duration,
 }
@@ -46,7 +46,7 @@ async fn show(context: &Context) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if services.is_empty() {
-        context.ui.say(&format!("{name} · nothing of it is deployed here; `watchpost up` does it."));
+        context.ui.say(&format!("{name} · not deployed on this host; run `watchpost up` to deploy it."));
         return Ok(Exit::Done);
     }
     let mut table = Table::new(["SERVICE", "IMAGE", "STATE", "UPTIME", "ADDRESS"]).last_whole();

@@ -20,11 +20,11 @@ use crate::ui::table::Table;
 use crate::units::format_took;
 use crate::verify::{Link, Options, Report};
 
-/// Deploy the stack, or bring a deployed one to what the spec says
+/// Deploy the stack, or update a deployed one to match the spec
 ///
-/// It shows what it would change and asks, then pulls images before it touches anything else, changes only what
-/// differs, and waits until every service is ready and stays so. When a changed service fails, the one before it comes
-/// back. At the end it proves that the whole works, as `watchpost verify` does; a broken link is exit status 6.
+/// Shows what it would change and asks. Then it pulls images first, changes only what differs, and waits until every
+/// service is ready and stays ready. If a changed service fails, the previous one is restored. At the end it verifies that
+/// the whole works, as `watchpost verify` does; a broken link is exit status 6.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost up                                      what ./watchpost.yaml says
@@ -34,7 +34,7 @@ use crate::verify::{Link, Options, Report};
 pub struct Args {
     #[command(flatten)]
     pub choice: Choice,
-    /// Deploy without the proof at the end
+    /// Skip the proof at the end
     #[arg(long)]
     pub no_verify: bool,
 }
@@ -71,14 +71,14 @@ pub async fn deploy(choice: &Choice, verify: bool, context: &Context) -> Result<
     finished(context, &draft, &pages, began, report.as_ref())
 }
 
-/// The question may have stood for long: what was agreed to must still be what there is to do.
+/// The answer may have taken long: the plan that was agreed to must still be the plan.
 async fn unmoved(client: &Client, prepared: &Prepared, agreed: &Draft) -> Result<()> {
     if session::draft(client, prepared).await?.plan == agreed.plan {
         return Ok(());
     }
     bail!(
-        Error::new("the Docker host changed while the question stood; nothing was done")
-            .hint("run `watchpost up` again to see what there is to do now")
+        Error::new("the Docker host changed while waiting for your answer; nothing was done")
+            .hint("run `watchpost up` again to see the new plan")
     )
 }
 
@@ -221,10 +221,9 @@ fn finished(
     }
     context.ui.say(&format!("\nDeployed in {}.", format_took(began.elapsed())));
     if let Some(report) = report.filter(|report| report.is_broken()) {
-        context.ui.say(&format!(
-            "\nIt runs, and does not work as a whole:\n\n{}",
-            proof::broken_links(report, context.ui.width)
-        ));
+        context
+            .ui
+            .say(&format!("\nDeployed, but verification failed:\n\n{}", proof::broken_links(report, context.ui.width)));
     }
     Ok(proven(report))
 }

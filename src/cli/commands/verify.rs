@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::catalog::Catalog;
@@ -15,10 +15,10 @@ use crate::ui::progress::Progress;
 use crate::ui::proof::render;
 use crate::verify::{self, Link, Options, Report, Verdict};
 
-/// Prove that the monitoring works, link by link
+/// Verify that the monitoring works, link by link
 ///
-/// Containers, targets, rules, alerting, delivery, dashboards: each is looked at as it is now, and what is broken is named
-/// with its cause and with the command or setting that fixes it. Delivery sends a test alert to every receiver, and so
+/// Checks containers, targets, rules, alerting, delivery and dashboards. Each failure is shown with its cause and with the
+/// command or setting that fixes it. Delivery sends a test alert to every receiver, and so
 /// only with `--deliver`. Nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -30,13 +30,13 @@ use crate::verify::{self, Link, Options, Report, Verdict};
 
 Exit status 6: a link is broken; 1: nothing could be checked.")]
 pub struct Args {
-    /// Only these links, separated by commas
+    /// Check only these links, separated by commas
     #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with = "skip", value_parser = links_parser())]
     only: Vec<Link>,
-    /// All links but these
+    /// Check all links but these
     #[arg(long, value_name = "LINKS", value_delimiter = ',', value_parser = links_parser())]
     skip: Vec<Link>,
-    /// Send a test alert to every receiver, and follow it
+    /// Send a test alert to every receiver, and follow its delivery
     #[arg(long)]
     deliver: bool,
     /// Write the result as JUnit XML too
@@ -48,7 +48,7 @@ pub struct Args {
 
 /// A link by its name; completions know them all.
 fn links_parser() -> impl TypedValueParser<Value = Link> {
-    let link = |name: String| Link::ALL.into_iter().find(|link| link.name() == name).ok_or("no link of the proof");
+    let link = |name: String| Link::ALL.into_iter().find(|link| link.name() == name).ok_or("not a link of the proof");
     PossibleValuesParser::new(Link::ALL.map(Link::name)).try_map(link)
 }
 
@@ -57,19 +57,19 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn verify(args: &Args, context: &Context) -> Result<Exit> {
-    let subject = Subject::of(context, &args.choice)?;
+    let subject = Subject::load(context, &args.choice)?;
     let client = session::connect(subject.host.as_deref()).await?;
     let observed = docker::observe(&client, &subject.name, None).await?;
     let stack = Stack::new(&client, &subject.name, &observed)?;
     let links = links(args);
     if links.is_empty() {
-        bail!(Error::usage("no link is left to check").hint("take one out of `--skip`"));
+        bail!(Error::usage("no link is left to check").hint("remove one from `--skip`"));
     }
     let options = Options { links, deliver: args.deliver, patience: context.global.timeout };
     let report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;
     if let Some(path) = &args.junit {
         let written = std::fs::write(path, verify::report::junit::junit(&report));
-        written.map_err(|error| Error::new(format!("cannot write `{}`", path.display())).cause(error))?;
+        written.with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     show(context, &report)
 }
@@ -84,7 +84,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn of(context: &Context, choice: &Choice) -> Result<Self> {
+    pub fn load(context: &Context, choice: &Choice) -> Result<Self> {
         let (name, host) = context.stack()?;
         let has_spec = context.spec_path().is_some() || choice.stack.is_some();
         let prepared = if has_spec { Some(context.prepare(choice)?) } else { None };

@@ -11,7 +11,7 @@ use crate::cli::shared::files;
 use crate::error::Error;
 use crate::fix::{Addressing, quoted};
 use crate::render::{self, Bundle};
-use crate::spec::{self, DEFAULT_STACK, Spec};
+use crate::spec::{self, DEFAULT_STACK, Spec, names};
 use crate::ui::{Ui, Verbosity};
 use crate::units::parse_duration;
 
@@ -19,36 +19,36 @@ use crate::units::parse_duration;
 const SPEC_NAMES: [&str; 2] = ["watchpost.yaml", "watchpost.yml"];
 
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
+#[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// The spec [default: ./watchpost.yaml, where there is one]
+    /// Read this spec [default: ./watchpost.yaml, if it exists]
     #[arg(short, long, global = true, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The Docker host [default: the spec's, DOCKER_HOST, the current context, the local socket]
+    /// Use this Docker host [default: the spec's, DOCKER_HOST, the current context, the local socket]
     #[arg(long, global = true, value_name = "URL")]
     pub host: Option<String>,
-    /// The stack's name on the host, instead of the spec's
+    /// Use this name for the stack on the host, not the spec's
     #[arg(long, global = true)]
     pub name: Option<String>,
-    /// A folder that adds or replaces components; several may be given
+    /// Add or replace components from this folder; may be given several times
     #[arg(long, global = true, value_name = "DIR")]
     pub catalog: Vec<PathBuf>,
-    /// How results are written
+    /// Write results in this format
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "text", hide_possible_values = false)]
     pub output: Format,
-    /// Go ahead without asking
+    /// Answer yes to every question
     #[arg(short, long, global = true)]
     pub yes: bool,
-    /// How long to wait until a service is ready, or for first scrapes
+    /// Wait at most this long for a service to be ready, and for first scrapes
     #[arg(long, global = true, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub timeout: Duration,
-    /// Tell more
+    /// Show more detail
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Tell only what went wrong
+    /// Print errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// When to use colour
+    /// Use colour always, never, or only on a terminal
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
 }
@@ -79,7 +79,9 @@ impl Color {
 
 pub fn duration(text: &str) -> Result<Duration, String> {
     let seconds = parse_duration(text).filter(|seconds| *seconds > 0.0);
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("`{text}` is no duration; write it like `90s` or `2m`"))
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("`{text}` is not a valid duration; write it like `90s` or `2m`"))
 }
 
 impl Globals {
@@ -110,13 +112,13 @@ impl Globals {
 /// Which stack is meant, for the commands that render one.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Choice {
-    /// A stack of the catalog, instead of the spec's; without a spec, with its defaults
+    /// Use this stack of the catalog, not the spec's; without a spec, with its defaults
     #[arg(long)]
     pub stack: Option<String>,
-    /// One answer over the spec's, such as `prometheus.retention=30d`; several may be given
+    /// Override one answer of the spec, such as `prometheus.retention=30d`; may be given several times
     #[arg(long = "set", value_name = "COMPONENT.SETTING=VALUE")]
     pub set: Vec<String>,
-    /// Components to leave out, separated by commas
+    /// Leave out these components, separated by commas
     #[arg(long, value_name = "COMPONENTS", value_delimiter = ',')]
     pub without: Vec<String>,
 }
@@ -175,13 +177,13 @@ impl Context {
     }
 
     fn no_spec(&self) -> Error {
-        let error = Error::usage("there is no `watchpost.yaml` here");
+        let error = Error::usage("`watchpost.yaml` is missing in this folder");
         if self.ui.interactive {
             error.hint(format!(
-                "`watchpost init` makes one; `--stack {DEFAULT_STACK}` goes without one, with the stack's defaults"
+                "run `watchpost init` to write one, or pass `--stack {DEFAULT_STACK}` to use a stack's defaults without one"
             ))
         } else {
-            error.hint(format!("name one with `-f FILE`, or take a stack's defaults with `--stack {DEFAULT_STACK}`"))
+            error.hint(format!("pass `-f FILE` to name one, or `--stack {DEFAULT_STACK}` to use a stack's defaults"))
         }
     }
 
@@ -197,6 +199,12 @@ impl Context {
         let of_spec = spec.and_then(|spec| spec.catalog.as_ref()).map(|folder| self.base().join(folder));
         let overlays: Vec<PathBuf> = of_spec.into_iter().chain(self.global.catalog.iter().cloned()).collect();
         Ok(Catalog::with_overlays(&overlays)?)
+    }
+
+    /// The catalog as the spec sees it. A spec that cannot be read does not hide the catalog.
+    pub fn own_catalog(&self) -> Result<Catalog> {
+        let spec = self.spec_path().and_then(|path| read_spec(&path).ok());
+        self.catalog(spec.as_ref())
     }
 
     /// The flags that lead another command to the same stack, to stand after it: ` -f shop.yaml --name shop`.
@@ -224,17 +232,11 @@ impl Context {
     }
 }
 
-/// Compose's rule for project names, <https://docs.docker.com/reference/compose-file/version-and-name/>.
 fn check_name(name: &str) -> Result<()> {
-    let valid = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_');
-    if valid {
+    if names::is_project(name) {
         return Ok(());
     }
-    bail!(
-        Error::usage(format!("`{name}` is no name for a stack"))
-            .hint("lowercase letters, digits, `-` and `_`, beginning with a letter or digit")
-    )
+    bail!(Error::usage(format!("`{name}` is not a valid stack name")).hint(format!("use {}", names::PROJECT_RULE)))
 }
 
 fn read_spec(path: &Path) -> Result<Spec> {
@@ -242,7 +244,7 @@ fn read_spec(path: &Path) -> Result<Spec> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(format!("cannot read the spec `{name}`"))
             .cause(error)
-            .hint("`-f FILE` names another; `watchpost init` makes one")
+            .hint("pass `-f FILE` to name another, or run `watchpost init` to write one")
     })?;
     Ok(spec::read(&name, &text)?)
 }

@@ -55,7 +55,7 @@ fn read(base: &Path, paths: &[String], extensions: &[&str], key: &str) -> Result
 }
 
 fn inside(folder: &Path, listed: &str, extensions: &[&str], key: &str) -> Result<Vec<PathBuf>> {
-    let found = with_extension(folder, extensions).map_err(|error| unreadable(folder, key, &error))?;
+    let found = with_extension(folder, extensions).map_err(|error| unreadable(folder, key, error))?;
     if found.is_empty() {
         let endings = extensions.iter().map(|end| format!("`*.{end}`")).collect::<Vec<_>>().join(" or ");
         return Err(Error::new(format!("`{listed}` under `{key}:` contains no {endings} files"))
@@ -74,7 +74,7 @@ fn with_extension(folder: &Path, extensions: &[&str]) -> std::io::Result<Vec<Pat
 }
 
 fn unreadable(path: &Path, key: &str, error: std::io::Error) -> Error {
-    Error::new(format!("cannot read `{}`", path.display()))
+    Error::new(format!("cannot read `{}`", path.strip_prefix("./").unwrap_or(path).display()))
         .cause(error)
         .hint(format!("the spec lists it under `{key}:`, relative to the spec's own folder"))
 }

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use clap::{Arg, ArgAction, CommandFactory};
 
 use crate::cli::Cli;
+use crate::ui::human;
 
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Deploy", &["init", "up", "plan", "down"]),
-    ("Prove", &["verify", "alerts", "dashboards", "doctor"]),
-    ("Look", &["status", "logs", "secrets"]),
+    ("Verify", &["verify", "alerts", "dashboards", "doctor"]),
+    ("Inspect", &["status", "logs", "secrets"]),
     ("Prepare", &["render", "catalog", "schema"]),
     ("This program", &["completions", "version"]),
 ];
@@ -19,14 +20,14 @@ Exit status:
   0    done, or nothing to do
   1    error
   2    changes pending (`plan --exit-code`)
-  3    failed, and what was there before runs again
-  4    failed, and what was there before does not run
-  5    locked by another
+  3    failed, previous version restored
+  4    failed, previous version not restored
+  5    locked by another run
   6    proof failed
   64   wrong usage
   130  interrupted
 
-`watchpost <command> --help` tells more about a command.";
+`watchpost <command> --help` explains a command.";
 
 /// The whole command line, as it is parsed and as it explains itself.
 pub fn command() -> clap::Command {
@@ -42,7 +43,7 @@ pub fn command() -> clap::Command {
     }
     compact(command)
         .help_template(format!(
-            "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}Everywhere:\n{{options}}{{after-help}}"
+            "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}Global options:\n{{options}}{{after-help}}"
         ))
         .after_help(AFTER)
         .mut_subcommands(in_full)
@@ -56,7 +57,7 @@ fn compact(command: clap::Command) -> clap::Command {
             .long("help")
             .action(ArgAction::HelpShort)
             .help("Print help")
-            .help_heading("Everywhere")
+            .help_heading("Global options")
             .display_order(100),
     )
 }
@@ -64,33 +65,10 @@ fn compact(command: clap::Command) -> clap::Command {
 /// A command's help begins with all that its doc comment says.
 fn in_full(command: clap::Command) -> clap::Command {
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
-    let about = wrap(&about, 90);
+    let about = about.lines().flat_map(|line| human::lines(line, 90)).collect::<Vec<_>>().join("\n");
     compact(command)
         .help_template(format!("{about}\n\n{{usage-heading}} {{usage}}\n\n{{all-args}}{{after-help}}"))
         .mut_subcommands(in_full)
-}
-
-/// Breaks each line of `text` at spaces, so that it fits into `width` columns.
-fn wrap(text: &str, width: usize) -> String {
-    let mut wrapped = String::new();
-    for line in text.lines() {
-        let mut column = 0;
-        for word in line.split(' ') {
-            let length = word.chars().count();
-            if column > 0 && column + 1 + length > width {
-                wrapped.push('\n');
-                column = 0;
-            } else if column > 0 {
-                wrapped.push(' ');
-                column += 1;
-            }
-            wrapped.push_str(word);
-            column += length;
-        }
-        wrapped.push('\n');
-    }
-    wrapped.truncate(wrapped.trim_end().len());
-    wrapped
 }
 
 #[cfg(test)]

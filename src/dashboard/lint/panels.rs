@@ -137,6 +137,13 @@ fn expression(
     }
 }
 
+/// Every query with its variables filled in, and the panel it is in.
+pub(super) fn filled(model: &Value) -> Vec<(String, String)> {
+    let scope = placeholders(model, &Surroundings::default());
+    let queries = panel::queries(model).into_iter();
+    queries.map(|query| (query.panel.name(), scope.fill(query.expr).text)).collect()
+}
+
 pub(super) fn unread(model: &Value) -> Vec<String> {
     let scope = placeholders(model, &Surroundings::default());
     let texts = panel::queries(model).into_iter().map(|query| scope.fill(query.expr).text);

@@ -14,21 +14,23 @@ use crate::ui::human::count;
   watchpost catalog eject prometheus ours
   watchpost up --catalog ours")]
 pub struct Args {
+    /// Copy this component
     component: String,
+    /// Write below this folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Write over what is there
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    let written = context.catalog(None)?.eject(&args.component, &args.folder, args.force)?;
+    let written = context.own_catalog()?.eject(&args.component, &args.folder, args.force)?;
     if context.ui.json {
         context.ui.document(&serde_json::json!({"written": written}))?;
     }
     let folder = args.folder.display();
     context.ui.say(&format!("Wrote {} of `{}` below {folder}.", count(written.len(), "file"), args.component));
-    context.ui.say(&format!("Take it with `--catalog {folder}`, or `catalog: {folder}` in the spec."));
+    context.ui.say(&format!("Use it with `--catalog {folder}`, or `catalog: {folder}` in the spec."));
     Ok(Exit::Done)
 }

@@ -6,24 +6,25 @@ use crate::error::Exit;
 use crate::render;
 use crate::ui::human::count;
 
-/// Check components against the rules of the house
+/// Check components against the rules that the shipped ones keep
 ///
-/// Without names it checks the components of `--catalog`, or all when none is given.
+/// Without names it checks your components, from `--catalog` and the spec's `catalog:`, or all when you have none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   watchpost catalog lint --catalog ours
   watchpost catalog lint prometheus
 
-Exit status: 1 when something must be fixed; warnings alone are 0.")]
+Exit status: 1 if there are errors; warnings alone are 0.")]
 pub struct Args {
+    /// Check only these components
     #[arg(value_name = "COMPONENT")]
     component: Vec<String>,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    let catalog = context.catalog(None)?;
+    let catalog = context.own_catalog()?;
     let mut names = args.component.clone();
-    if names.is_empty() && !context.global.catalog.is_empty() {
+    if names.is_empty() {
         let overlaid = catalog.components.iter().filter(|(_, component)| component.overlaid);
         names.extend(overlaid.map(|(name, _)| name.clone()));
     }

@@ -11,16 +11,16 @@ use crate::ui::table::Table;
 pub struct Args {}
 
 pub fn run(_: &Args, context: &Context) -> Result<Exit> {
-    let catalog = context.catalog(None)?;
+    let catalog = context.own_catalog()?;
     if context.ui.json {
         context.ui.document(&catalog.list())?;
     } else {
-        context.ui.data(&text(&catalog.list(), context.ui.width))?;
+        context.ui.data(&listing_text(&catalog.list(), context.ui.width))?;
     }
     Ok(Exit::Done)
 }
 
-fn text(listing: &Listing, width: Option<usize>) -> String {
+fn listing_text(listing: &Listing, width: Option<usize>) -> String {
     let mut stacks = Table::new([]);
     for stack in &listing.stacks {
         let members = stack.components.join(", ");

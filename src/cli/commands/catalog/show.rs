@@ -23,18 +23,18 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    let catalog = context.catalog(None)?;
+    let catalog = context.own_catalog()?;
     let description = catalog.describe(&args.component)?;
     if context.ui.json {
         context.ui.document(&description)?;
     } else {
-        context.ui.data(&text(&description, context.ui.width))?;
+        context.ui.data(&description_text(&description, context.ui.width))?;
     }
     Ok(Exit::Done)
 }
 
 /// `width` is the terminal's; without one, nothing is broken.
-fn text(description: &Description<'_>, width: Option<usize>) -> String {
+fn description_text(description: &Description<'_>, width: Option<usize>) -> String {
     match description {
         Description::Component(component) => component_text(component, width),
         Description::Stack(stack) => stack_text(stack),
@@ -156,10 +156,13 @@ mod tests {
     fn at_sixty_columns_no_word_is_broken() {
         let catalog = Catalog::embedded().expect("valid");
         for name in catalog.components.keys().chain(catalog.receivers.keys()) {
-            let text = text(&catalog.describe(name).expect("described"), Some(60));
+            let text = description_text(&catalog.describe(name).expect("described"), Some(60));
             let text = anstream::adapter::strip_str(&text).to_string();
-            let plain = anstream::adapter::strip_str(&super::text(&catalog.describe(name).expect("described"), None))
-                .to_string();
+            let plain = anstream::adapter::strip_str(&super::description_text(
+                &catalog.describe(name).expect("described"),
+                None,
+            ))
+            .to_string();
             assert_eq!(text.split_whitespace().collect::<Vec<_>>(), plain.split_whitespace().collect::<Vec<_>>());
             for line in text.lines().filter(|line| line.chars().count() > 60) {
                 assert!(line.split_whitespace().any(|word| word.chars().count() > 20), "{name}: {line}");

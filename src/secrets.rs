@@ -63,7 +63,8 @@ pub fn new_fingerprint_key() -> Result<String> {
 
 fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Error::new("the system has no random bytes").cause(error.to_string()))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new("the system has no random bytes").cause(error.to_string()))?;
     Ok(bytes)
 }
 

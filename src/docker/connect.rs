@@ -189,7 +189,7 @@ mod tests {
 
     /// As people read it, without the colours.
     fn printed(error: &Error) -> String {
-        let causes = error.causes.iter().map(|cause| format!("\ncaused by: {cause}")).collect::<String>();
+        let causes = error.causes().iter().map(|cause| format!("\ncaused by: {cause}")).collect::<String>();
         format!("{}{causes}\nhint: {}", error.message, error.hint.as_deref().unwrap_or_default())
     }
 

@@ -80,7 +80,7 @@ mod tests {
     fn an_image_that_cannot_be_pulled_is_named_with_the_registry_and_the_ways_out() {
         let error = cannot_be_pulled("ghcr.io/google/cadvisor:v1", "manifest unknown\nmore");
         let text =
-            format!("{}\n{}\n{}", error.message, error.causes.join("\n"), error.hint.as_deref().unwrap_or_default());
+            format!("{}\n{}\n{}", error.message, error.causes().join("\n"), error.hint.as_deref().unwrap_or_default());
         insta::assert_snapshot!(text, @r"
         the image `ghcr.io/google/cadvisor:v1` cannot be pulled
         from ghcr.io: manifest unknown

@@ -153,7 +153,7 @@ mod tests {
         problems.not_restored(&old, "port is already allocated");
         let error = problems.added_to(failed(), "shop");
         assert_eq!(error.exit, Exit::NotRolledBack);
-        insta::assert_snapshot!(format!("{}\n{}\n{}", error.message, error.causes.join("\n"), error.hint.as_deref().unwrap_or_default()), @r"
+        insta::assert_snapshot!(format!("{}\n{}\n{}", error.message, error.causes().join("\n"), error.hint.as_deref().unwrap_or_default()), @r"
         `prometheus` exited 1
         `prometheus` could not be restored: port is already allocated
         fix the cause and run `watchpost up` again; the old container is `0123456789ab`, `docker ps -a --filter label=watchpost.stack=shop` lists it

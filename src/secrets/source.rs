@@ -76,10 +76,11 @@ mod tests {
             std::fs::write(dir.path().join(name), content).expect("written");
         }
         let variable = |name: &str| (name == "SET").then(|| "from env".to_owned());
-        load("db", &secret, &Environment { variable: &variable, folder: dir.path() }).map_err(|mut error| {
+        load("db", &secret, &Environment { variable: &variable, folder: dir.path() }).map_err(|error| {
             let folder = dir.path().display().to_string();
-            error.causes.iter_mut().for_each(|cause| *cause = cause.replace(&folder, "FOLDER"));
-            error
+            let mut plain = Error::new(error.message.clone());
+            plain.hint.clone_from(&error.hint);
+            error.causes().iter().fold(plain, |plain, cause| plain.cause(cause.replace(&folder, "FOLDER")))
         })
     }
 
@@ -122,7 +123,7 @@ mod tests {
         let mut text = String::new();
         for source in sources {
             let error = load_with(source).expect_err("no value");
-            let line = [vec![error.message.clone()], error.causes.clone()].concat().join(": ");
+            let line = [vec![error.message.clone()], error.causes()].concat().join(": ");
             text += &format!("{line}\n    {}\n", error.hint.as_deref().unwrap_or_default());
         }
         insta::assert_snapshot!(text, @r"

@@ -104,7 +104,9 @@ fn literals(source: &str) -> Vec<String> {
                             Some((_, '\n')) => {
                                 let skipped = &after[at + 2..];
                                 let blank = skipped.len() - skipped.trim_start().len();
-                                (0..blank).for_each(|_| drop(chars.next()));
+                                for _ in 0..blank {
+                                    chars.next();
+                                }
                             }
                             Some((_, 'n')) => text.push('\n'),
                             Some((_, c)) => text.push(c),

@@ -46,7 +46,7 @@ pub async fn download(url: &Url) -> Result<String> {
     let failed = |error: reqwest::Error| {
         let error = error.without_url();
         Error::new(format!("cannot download {name}"))
-            .cause(innermost(&error))
+            .cause(innermost(&error).to_string())
             .hint("is the address reachable from here? HTTPS_PROXY is honoured")
     };
     let client = http::outside().map_err(failed)?;

@@ -156,7 +156,8 @@ fn unreadable(subject: &mut LintedDashboard<'_>, query: &Query<'_>, filled: &Fil
     match around.answers.get(&filled.text) {
         Some(None) => {}
         Some(Some(words)) if filled.used.is_empty() => {
-            let error = Error::new(format!("the query of the panel `{title}` is not valid PromQL")).cause(words.as_str());
+            let error =
+                Error::new(format!("the query of the panel `{title}` is not valid PromQL")).cause(words.as_str());
             subject.add(
                 Severity::Error,
                 Some(&title),

@@ -134,8 +134,9 @@ fn filled(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
         let Some((name, behind)) = after.split_once('}') else { return filled + "prometheus" };
-        // Flags are optional, and stand behind the command.
-        filled.push_str(if name.contains("flags") || name.contains("same_stack") { "" } else { "prometheus" });
+        // What is glued to a word is the flags of the run.
+        let flags = name.is_empty() && before.ends_with(|c: char| c.is_ascii_alphanumeric());
+        filled.push_str(if flags || name.contains("flags") { "" } else { "prometheus" });
         rest = behind;
     }
     filled + rest
@@ -231,9 +232,9 @@ fn the_scanner_finds_a_flag_that_does_not_exist() {
 /// The shapes of Docker's commands; that they work is tried on a real stack.
 #[test]
 fn commands_for_docker_have_known_shapes() {
-    const VERBS: [&str; 15] = [
-        "cp", "exec", "info", "inspect", "load", "login", "logs", "network", "ps", "pull", "restart", "rm", "start",
-        "system", "unpause",
+    const VERBS: [&str; 16] = [
+        "cp", "exec", "info", "inspect", "kill", "load", "login", "logs", "network", "ps", "pull", "restart", "rm",
+        "start", "system", "unpause",
     ];
     let mut wrong = Vec::new();
     for (path, source) in sources() {

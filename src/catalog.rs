@@ -78,7 +78,7 @@ impl Catalog {
     /// An error that says what the catalog has instead; the caller adds the place.
     pub fn unknown_component(&self, name: &str) -> Error {
         let error =
-            Error::new(format!("unknown component `{name}`")).hint("`watchpost catalog list` shows what there is");
+            Error::new(format!("unknown component `{name}`")).hint("`watchpost catalog list` lists all components");
         match did_you_mean(name, self.components.keys().map(String::as_str)) {
             Some(guess) => error.label(format!("did you mean `{guess}`?")),
             None => error,

@@ -82,7 +82,7 @@ pub fn check_dashboards(files: &BTreeMap<String, OwnFile>, catalog: &Catalog) ->
 fn check_json(file: &OwnFile) -> Result<Option<Node>> {
     let text = file.text()?;
     let place =
-        |line: usize, column: usize| yaml::Source::new(&file.path, text).location(line.max(1), column.max(1), 1);
+        |line: usize, column: usize| yaml::SourceFile::new(&file.path, text).location(line.max(1), column.max(1), 1);
     match serde_json::from_str::<serde_json::Value>(text) {
         Err(error) => {
             let message = error.to_string();

@@ -19,7 +19,7 @@ pub use variable::Variable;
 use serde_json::Value;
 
 use crate::error::{Error, Location, Result};
-use crate::yaml::Source;
+use crate::yaml::SourceFile;
 
 /// Grafana 13 provisions classic JSON up to this version; what its page exports beyond is another schema.
 pub const MAX_SCHEMA_VERSION: u64 = 42;
@@ -27,13 +27,13 @@ pub const MAX_SCHEMA_VERSION: u64 = 42;
 /// Errors: no JSON, or no object; with the place.
 pub fn parse(name: &str, text: &str) -> Result<Value> {
     let model: Value = serde_json::from_str(text).map_err(|error| {
-        let at = Source::new(name, text).location(error.line().max(1), error.column().max(1), 1);
+        let at = SourceFile::new(name, text).location(error.line().max(1), error.column().max(1), 1);
         Error::new("this is not valid JSON").at(at).cause(error).hint("export it again, or fix the text at this place")
     })?;
     if model.is_object() {
         return Ok(model);
     }
-    Err(Error::new("a dashboard is one JSON object").at(Source::new(name, text).location(1, 1, 1)))
+    Err(Error::new("a dashboard is one JSON object").at(SourceFile::new(name, text).location(1, 1, 1)))
 }
 
 /// Is this the newer schema, or a resource around one?
@@ -60,7 +60,7 @@ pub fn place(name: &str, text: &str, needle: &str) -> Location {
     let before = &text[..offset.unwrap_or(0)];
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
     let width = offset.map_or(1, |_| needle.chars().count());
-    Source::new(name, text).location(before.matches('\n').count() + 1, column, width)
+    SourceFile::new(name, text).location(before.matches('\n').count() + 1, column, width)
 }
 
 /// JSON as Grafana writes it into files: two spaces, one newline at the end.

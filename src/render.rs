@@ -4,12 +4,17 @@ mod alerting;
 mod assemble;
 pub mod bundle;
 mod check;
+mod content;
 mod context;
 mod sample;
 mod scrape;
+mod secrets;
+mod service;
 mod template;
 
 pub use assemble::render;
 pub use bundle::{Bundle, hash_files};
 pub use sample::sample;
-pub use template::syntax;
+
+#[cfg(test)]
+mod tests;

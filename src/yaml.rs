@@ -1,30 +1,32 @@
-//! YAML whose every node knows its place, so that an error can point at the text that caused it.
+//! YAML, read in two ways and written in one.
 //!
-//! `parse` rejects what would be read silently wrong elsewhere: a key written twice, several
-//! documents, nesting without end. `Node::decode` feeds serde.
+//! - `parse` yields nodes that know their places, for files that people write: an error points at the text that caused
+//!   it, also when the check comes long after reading. `Node::decode` feeds serde.
+//! - `read` feeds serde directly, for files that watchpost itself deployed.
+//!
+//! Both rest on the same parser, and both reject what other readers would silently get wrong: a key written twice,
+//! several documents, nesting without end, aliases that multiply.
 
 mod decode;
 pub mod emit;
+mod plain;
+mod tree;
 
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
-
 use crate::error::{Error, Location, Result};
 
-/// Deeper nesting than any file of ours has; bounds the recursion on hostile input.
-const MAX_DEPTH: usize = 64;
-/// Nodes that aliases may add in one file: `*a` of `*b` of `*c` would otherwise fill the memory.
-const MAX_ALIASED: usize = 100_000;
+pub use plain::read;
+pub use tree::parse;
 
 /// One text file: its name as the user wrote it, and its lines.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceFile {
     pub name: String,
     lines: Vec<String>,
 }
 
-impl Source {
+impl SourceFile {
     pub fn new(name: impl Into<String>, text: &str) -> Rc<Self> {
         Rc::new(Self { name: name.into(), lines: text.lines().map(str::to_owned).collect() })
     }
@@ -47,7 +49,7 @@ pub struct Place {
 
 #[derive(Debug, Clone)]
 pub struct Node {
-    pub source: Rc<Source>,
+    pub source: Rc<SourceFile>,
     pub place: Place,
     pub kind: Kind,
 }
@@ -158,12 +160,14 @@ impl Node {
     }
 }
 
-/// Parses the one document in `text`; an empty text is `Null`.
-pub fn parse(name: &str, text: &str) -> Result<Node> {
-    let source = Source::new(name, text);
-    let mut builder =
-        Builder { source: source.clone(), parser: Parser::new_from_str(text), anchors: Vec::new(), aliased: 0 };
-    builder.document()
+impl Error {
+    /// Points at the node, if there is one and no place is known yet.
+    pub fn at_node(self, node: Option<&Node>) -> Self {
+        match node {
+            Some(node) if self.at.is_none() => self.at(node.location()),
+            _ => self,
+        }
+    }
 }
 
 /// Parses and decodes in one step.
@@ -171,217 +175,5 @@ pub fn from_str<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Resul
     parse(name, text)?.decode()
 }
 
-struct Builder<'a> {
-    source: Rc<Source>,
-    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    anchors: Vec<(usize, Node)>,
-    aliased: usize,
-}
-
-impl<'a> Builder<'a> {
-    fn next(&mut self) -> Result<(Event<'a>, Span)> {
-        match self.parser.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => {
-                let at = self.source.location(error.marker().line(), error.marker().col() + 1, 1);
-                Err(Error::new(format!("this is not valid YAML: {}", error.info())).at(at))
-            }
-            None => Ok((Event::StreamEnd, Span::default())),
-        }
-    }
-
-    fn document(&mut self) -> Result<Node> {
-        loop {
-            match self.next()? {
-                (Event::StreamEnd, span) => return Ok(self.node(span, Kind::Null)),
-                (Event::DocumentStart(_), _) => break,
-                _ => {}
-            }
-        }
-        let (event, span) = self.next()?;
-        let root = self.value(event, span, 0)?;
-        loop {
-            match self.next()? {
-                (Event::StreamEnd, _) => return Ok(root),
-                (Event::DocumentStart(_), span) => {
-                    return Err(self.node(span, Kind::Null).error("a second YAML document starts here; expected one"));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn node(&self, span: Span, kind: Kind) -> Node {
-        let width = if span.start.line() == span.end.line() { span.len() } else { usize::MAX };
-        let place = Place { line: span.start.line().max(1), column: span.start.col() + 1, width };
-        Node { source: self.source.clone(), place, kind }
-    }
-
-    fn value(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node> {
-        if depth > MAX_DEPTH {
-            return Err(self.node(span, Kind::Null).error(format!("nested deeper than {MAX_DEPTH} levels")));
-        }
-        let (anchor, node) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let kind = match tag {
-                    Some(tag) if tag.suffix == "str" || !tag.is_yaml_core_schema() => Kind::String(text.into_owned()),
-                    _ if style == ScalarStyle::Plain => plain(&text),
-                    _ => Kind::String(text.into_owned()),
-                };
-                (anchor, self.node(span, kind))
-            }
-            Event::SequenceStart(anchor, _) => {
-                let mut items = Vec::new();
-                loop {
-                    match self.next()? {
-                        (Event::SequenceEnd, _) => break,
-                        (event, span) => items.push(self.value(event, span, depth + 1)?),
-                    }
-                }
-                (anchor, self.node(span, Kind::Sequence(items)))
-            }
-            Event::MappingStart(anchor, _) => (anchor, self.mapping(span, depth)?),
-            Event::Alias(anchor) => {
-                let target = self.anchors.iter().find(|(id, _)| *id == anchor).map(|(_, node)| node.clone());
-                let node = target.ok_or_else(|| self.node(span, Kind::Null).error("unknown anchor"))?;
-                self.aliased += node.count();
-                if self.aliased > MAX_ALIASED {
-                    return Err(self.node(span, Kind::Null).error("aliases expand to more than a file can hold"));
-                }
-                (0, node)
-            }
-            other => return Err(self.node(span, Kind::Null).error(format!("unexpected {other:?}"))),
-        };
-        if anchor > 0 {
-            self.anchors.push((anchor, node.clone()));
-        }
-        Ok(node)
-    }
-
-    fn mapping(&mut self, start: Span, depth: usize) -> Result<Node> {
-        let mut entries: Vec<(Node, Node)> = Vec::new();
-        // A linear search is quickest for ordinary mappings; this index keeps large ones linear too.
-        let mut seen = std::collections::HashMap::new();
-        loop {
-            let (event, span) = self.next()?;
-            if event == Event::MappingEnd {
-                return Ok(self.node(start, Kind::Mapping(entries)));
-            }
-            let mut key = self.value(event, span, depth + 1)?;
-            key.kind = match key.kind {
-                Kind::String(text) => Kind::String(text),
-                Kind::Bool(value) => Kind::String(value.to_string()),
-                Kind::Int(value) => Kind::String(value.to_string()),
-                Kind::Float(value) => Kind::String(value.to_string()),
-                _ => return Err(key.error("a key must be a plain text")),
-            };
-            let name = key.as_str().unwrap_or_default().to_owned();
-            if let Some(first) = seen.insert(name.clone(), key.place.line) {
-                return Err(key
-                    .error(format!("the key `{name}` is written twice"))
-                    .label(format!("first written on line {first}"))
-                    .hint("keep one of the two"));
-            }
-            let (event, span) = self.next()?;
-            let value = self.value(event, span, depth + 1)?;
-            entries.push((key, value));
-        }
-    }
-}
-
-/// Types a plain scalar by YAML 1.2's core schema.
-fn plain(text: &str) -> Kind {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
-        "true" | "True" | "TRUE" => return Kind::Bool(true),
-        "false" | "False" | "FALSE" => return Kind::Bool(false),
-        _ => {}
-    }
-    let starts_like_a_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
-    if starts_like_a_number {
-        if let Ok(value) = text.parse() {
-            return Kind::Int(value);
-        }
-        let has_digit = text.contains(|c: char| c.is_ascii_digit());
-        if let (true, Ok(value)) = (has_digit, text.parse()) {
-            return Kind::Float(value);
-        }
-    }
-    Kind::String(text.to_owned())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Sample {
-        #[expect(dead_code)]
-        name: String,
-        #[serde(default)]
-        #[expect(dead_code)]
-        ports: Vec<u16>,
-    }
-
-    fn error(text: &str) -> Error {
-        from_str::<Sample>("s.yaml", text).expect_err("must be refused")
-    }
-
-    #[test]
-    fn an_unknown_key_is_located_and_its_neighbour_guessed() {
-        let error = error("name: a\nprots: [1]\n");
-        let at = error.at.clone().expect("located");
-        assert_eq!((at.line, at.column, at.width), (2, 1, 5));
-        assert_eq!(error.message, "unknown key `prots`");
-        assert_eq!(error.label.as_deref(), Some("did you mean `ports`?"));
-    }
-
-    #[test]
-    fn a_wrong_type_deep_inside_is_located() {
-        let error = error("name: a\nports:\n  - 1\n  - many\n");
-        let at = error.at.clone().expect("located");
-        assert_eq!((at.line, at.column), (4, 5));
-        assert!(error.message.contains("expected"), "{}", error.message);
-    }
-
-    #[test]
-    fn a_key_written_twice_is_refused_and_both_lines_are_named() {
-        let error = error("name: a\nports: []\nname: b\n");
-        assert_eq!(error.at.clone().expect("located").line, 3);
-        assert_eq!(error.label.as_deref(), Some("first written on line 1"));
-    }
-
-    #[test]
-    fn a_missing_key_is_named() {
-        assert_eq!(error("ports: []\n").message, "missing key `name`");
-    }
-
-    #[test]
-    fn broken_yaml_is_located() {
-        assert_eq!(error("name: [a\nports: 1\n").at.clone().expect("located").file, "s.yaml");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_makes_the_parser_panic(text in "(\\PC|[\\-:,{}\\[\\]#&*!|>'\"%@`?\\n\\t ]|a: |- |<<){0,60}") {
-            drop(parse("s.yaml", &text));
-        }
-    }
-
-    #[test]
-    fn aliases_cannot_fill_the_memory() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let inner = format!("*a{}, ", level - 1).repeat(10);
-            text += &format!("a{level}: &a{level} [{inner}]\n");
-        }
-        assert!(parse("s.yaml", &text).expect_err("refused").message.contains("aliases"));
-    }
-
-    #[test]
-    fn endless_nesting_is_refused_without_overflow() {
-        let text = "[".repeat(100_000);
-        assert!(parse("s.yaml", &text).is_err());
-    }
-}
+mod tests;

@@ -115,7 +115,7 @@ fn name(folder: &str, manifest: &Manifest, node: &Node) -> Result<()> {
         && folder.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !valid {
         return Err(at(node, "name")
-            .error(format!("`{folder}` is no component's name"))
+            .error(format!("`{folder}` is not a valid name for a component"))
             .hint("lowercase letters, digits and `-`, beginning with a letter"));
     }
     if manifest.name != folder {
@@ -132,14 +132,14 @@ fn image(manifest: &Manifest, node: &Node) -> Result<()> {
     let last = repository.rsplit('/').next().unwrap_or_default();
     if last.is_empty() || last.contains([':', '@']) || repository.contains(char::is_whitespace) {
         return Err(at(image, "repository")
-            .error(format!("`{repository}` is no image's repository"))
+            .error(format!("`{repository}` is not a valid repository of an image"))
             .hint("write it without tag and digest, such as `prom/prometheus`; the tag stands beside it"));
     }
     let tag = &manifest.image.tag;
     let valid = tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if !valid {
-        return Err(at(image, "tag").error(format!("`{tag}` is no image's tag")));
+        return Err(at(image, "tag").error(format!("`{tag}` is not a valid tag of an image")));
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ mod tests {
             ("scrape: {job: shop, port: 80, instance: host}", 41, "no question asks for `host`"),
             ("page: {port: 80, note: 'user {admin}'}", 24, "no question asks for `admin`"),
             ("check: [{command: []}]", 19, "a check's command begins with the program's path in the image"),
-            ("questions: [{variable: A, label: A, type: int}]", 24, "`A` is no variable's name"),
+            ("questions: [{variable: A, label: A, type: int}]", 24, "`A` is not a valid name for a variable"),
             (
                 "questions: [{variable: a, label: A, type: enum}]",
                 13,
@@ -218,7 +218,7 @@ mod tests {
             (
                 "questions: [{variable: a, label: A, type: string, valid_chars: '['}]",
                 64,
-                "`valid_chars` of `a` is no regular expression",
+                "`valid_chars` of `a` is not a valid regular expression",
             ),
             ("questions: [{variable: a, label: A, type: password, default: x}]", 62, "the password `a` has a default"),
             (
@@ -258,6 +258,6 @@ mod tests {
         let text = HEAD.replace("repository: shop", "repository: 'shop:v1'");
         let node = yaml::parse("component.yaml", &text).expect("YAML");
         let error = manifest("shop", &node.decode().expect("a manifest"), &node).expect_err("refused");
-        assert_eq!(error.message, "`shop:v1` is no image's repository");
+        assert_eq!(error.message, "`shop:v1` is not a valid repository of an image");
     }
 }

@@ -120,8 +120,8 @@ impl Catalog {
         let known = self.components.keys().chain(self.stacks.keys()).chain(self.receivers.keys());
         let error = Error::new(format!("the catalog has no `{name}`"));
         Err(match did_you_mean(name, known.map(String::as_str)) {
-            Some(guess) => error.hint(format!("did you mean `{guess}`? `watchpost catalog list` shows what there is")),
-            None => error.hint("`watchpost catalog list` shows what there is"),
+            Some(guess) => error.hint(format!("did you mean `{guess}`? `watchpost catalog list` lists all components")),
+            None => error.hint("`watchpost catalog list` lists all components"),
         })
     }
 

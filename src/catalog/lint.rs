@@ -23,7 +23,7 @@ use super::answer::{self, Resolved};
 use super::question::{Kind, Question};
 use super::{Catalog, CatalogFile, Component};
 use crate::error::{Error, Location, Result};
-use crate::yaml::Source;
+use crate::yaml::SourceFile;
 
 /// One thing that is wrong with one component.
 /// As JSON: `{severity, component, message, file, line, column, hint}`; what is not known is null.
@@ -147,7 +147,7 @@ fn at_offset(file: &CatalogFile, offset: usize, width: usize) -> Location {
     let text = file.text().unwrap_or_default();
     let before = &text[..offset];
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    Source::new(&file.name, text).location(before.matches('\n').count() + 1, column, width)
+    SourceFile::new(&file.name, text).location(before.matches('\n').count() + 1, column, width)
 }
 
 #[cfg(test)]

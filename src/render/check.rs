@@ -74,8 +74,8 @@ fn modules(resolved: &Resolved<'_>, files: &BTreeMap<String, Vec<u8>>) -> Vec<Er
             return None;
         }
         let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let error = Error::new(format!("there is no module `{}` to probe with", probe.module))
-            .hint(format!("there are {listed}; left out, it is `http_2xx`"));
+        let error = Error::new(format!("unknown module `{}` of the probe", probe.module))
+            .hint(format!("known modules: {listed}; default `http_2xx`"));
         let error = match did_you_mean(&probe.module, known.iter().copied()) {
             Some(guess) => error.label(format!("did you mean `{guess}`?")),
             None => error,

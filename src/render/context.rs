@@ -93,9 +93,14 @@ pub fn answers(instance: &Instance<'_>) -> Map<String, Value> {
 }
 
 /// The Compose secret behind a password: the named one, or one derived for this service.
-pub fn secret_file(instance: &Instance<'_>, variable: &str, derived: bool, answer: &Value) -> Option<String> {
+fn secret_file(instance: &Instance<'_>, variable: &str, derived: bool, answer: &Value) -> Option<String> {
     let name = answer.get("secret")?.as_str()?;
-    Some(if derived { format!("{}-{variable}", instance.name) } else { name.to_owned() })
+    Some(if derived { derived_secret(instance, variable) } else { name.to_owned() })
+}
+
+/// A secret that is made from another one, for this service alone.
+pub fn derived_secret(instance: &Instance<'_>, variable: &str) -> String {
+    format!("{}-{variable}", instance.name)
 }
 
 /// A context as Tera takes it.

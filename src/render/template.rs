@@ -10,7 +10,7 @@ use std::io::Write;
 use tera::{Context, Delimiters, Error as TeraError, Kwargs, State, Tera, TeraResult, Value};
 
 use crate::error::{Error, Result};
-use crate::yaml::{Source, emit};
+use crate::yaml::{SourceFile, emit};
 
 /// A template engine with the delimiters, the escape and the filters of the catalog's templates.
 fn engine() -> Result<Tera> {
@@ -45,7 +45,7 @@ fn bare(value: &Value, _: Kwargs, _: &State) -> TeraResult<Value> {
     if value.is_bool() || value.is_number() {
         return Ok(Value::safe_string(&value.to_string()));
     }
-    Err(TeraError::message(format!("`bare` takes a number or a boolean, not {}", value.name())))
+    Err(TeraError::message(format!("`bare` accepts a number or a boolean, not {}", value.name())))
 }
 
 /// A structure in block style, from the start of a line; `indent` spaces before each (0 when left out).
@@ -57,14 +57,14 @@ fn yaml(value: &Value, arguments: Kwargs, _: &State) -> TeraResult<Value> {
 
 /// A list of texts on one line.
 fn flow(value: &Value, _: Kwargs, _: &State) -> TeraResult<Value> {
-    let items = value.as_array().ok_or_else(|| TeraError::message("`flow` takes a list of texts"))?;
+    let items = value.as_array().ok_or_else(|| TeraError::message("`flow` accepts a list of texts"))?;
     let items: Vec<String> = items.iter().map(|item| emit::quote(item.as_str().unwrap_or_default())).collect();
     Ok(Value::safe_string(&format!("[{}]", items.join(", "))))
 }
 
 /// A list of `name=value` as a mapping. Prometheus expands `$` in external labels; `$$` is a plain one.
 fn labels(value: &Value, _: Kwargs, _: &State) -> TeraResult<Value> {
-    let items = value.as_array().ok_or_else(|| TeraError::message("`labels` takes a list of `name=value`"))?;
+    let items = value.as_array().ok_or_else(|| TeraError::message("`labels` accepts a list of `name=value`"))?;
     let pairs = items.iter().filter_map(|item| item.as_str()?.split_once('='));
     let pairs: BTreeMap<&str, String> = pairs.map(|(name, value)| (name, value.replace('$', "$$"))).collect();
     Ok(Value::from_serializable(&pairs))
@@ -94,11 +94,6 @@ impl Templates {
     }
 }
 
-/// Does the text parse as a template?
-pub fn syntax(name: &str, text: &str) -> Result<()> {
-    engine()?.add_raw_template(name, text).map_err(|error| located(name, text, &error))
-}
-
 /// Tera reports as text: `error: MESSAGE`, then `--> NAME:LINE:COLUMN`.
 fn located(name: &str, text: &str, error: &TeraError) -> Error {
     let report = error.to_string();
@@ -117,7 +112,7 @@ fn located(name: &str, text: &str, error: &TeraError) -> Error {
     let width = report.lines().find(|line| line.contains('^')).map_or(1, |line| line.matches('^').count());
     let failed = Error::new(format!("the template `{name}` cannot be rendered")).cause(message);
     match place {
-        Some((line, column)) => failed.at(Source::new(name, text).location(line, column, width)),
+        Some((line, column)) => failed.at(SourceFile::new(name, text).location(line, column, width)),
         None => failed,
     }
     .hint("`<< answers.VARIABLE >>` names one of the component's questions; `watchpost catalog lint` checks a whole component")

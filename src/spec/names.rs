@@ -48,14 +48,90 @@ pub fn is_address(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Names that would lead out of a folder, split a line, or mean something to a shell, a URL or YAML.
+    const HOSTILE: [&str; 20] = [
+        "",
+        " ",
+        ".",
+        "..",
+        "../../etc/passwd",
+        "a/b",
+        "a\\b",
+        "a b",
+        "a\n",
+        "a\0",
+        "-a",
+        "_a",
+        "a.b",
+        "a:b",
+        "a$b",
+        "a;b",
+        "ä",
+        "a\u{202e}b",
+        "a*",
+        "a,b",
+    ];
+
     #[test]
-    fn names_are_what_docker_and_prometheus_take() {
-        assert!(is_project("monitoring-2") && !is_project("Monitoring") && !is_project("-a") && !is_project(""));
-        assert!(is_project(&"a".repeat(63)) && !is_project(&"a".repeat(64)));
-        assert!(is_label("team") && !is_label("__name__") && !is_label("a-b"));
+    fn a_name_is_letters_digits_dashes_and_underscores() {
+        for name in ["a", "0", "Orders", "orders-db_2", &"a".repeat(48)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in HOSTILE.into_iter().chain([&*"a".repeat(49)]) {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_stack_is_one_that_compose_accepts() {
+        for name in ["a", "0", "monitoring-2", "a_b", &"a".repeat(63)] {
+            assert!(is_project(name), "{name}");
+        }
+        for name in HOSTILE.into_iter().chain(["Monitoring", "aB", &*"a".repeat(64)]) {
+            assert!(!is_project(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_one_that_prometheus_accepts_and_does_not_keep_for_itself() {
+        for label in ["team", "_team", "Team_2", "_"] {
+            assert!(is_label(label), "{label}");
+        }
+        for label in ["", "2team", "__name__", "__", "a-b", "a.b", "a b", "ä", "a\n", "team:x", "-team"] {
+            assert!(!is_label(label), "{label}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        for address in ["shop:8080", "[::1]:80", "10.0.0.1:1", "a.b-c_d:65535"] {
+            assert!(is_address(address), "{address}");
+        }
+        for address in [
+            "",
+            "shop",
+            ":80",
+            "shop:",
+            "shop:0",
+            "shop:65536",
+            "shop:http",
+            "shop:-1",
+            "http://shop:80",
+            "a b:1",
+            "::1:80",
+            "[::1:80",
+            "::1]:80",
+            "user@shop:80",
+            "shop/x:80",
+            "a\tb:1",
+        ] {
+            assert!(!is_address(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_variable_and_a_path_are_not_values() {
         assert!(is_variable("_SLACK_2") && !is_variable("2S") && !is_variable("xoxb-1") && !is_variable(""));
         assert!(is_path("./a b") && !is_path("https://hooks.example.com/T0") && !is_path("a\nb") && !is_path(""));
-        assert!(is_address("shop:8080") && is_address("[::1]:80"));
-        assert!(!is_address("shop") && !is_address("http://shop:80") && !is_address("shop:0") && !is_address("a b:1"));
     }
 }

@@ -29,7 +29,7 @@ impl Spec {
     /// `COMPONENT.SETTING=VALUE`, or `COMPONENT.NAME.SETTING=VALUE` for one of several. The value is YAML.
     pub fn set(&mut self, assignment: &str) -> Result<()> {
         let form = || {
-            Error::usage(format!("`--set {assignment}` is no assignment"))
+            Error::usage(format!("`--set {assignment}` is not an assignment"))
                 .hint("write `COMPONENT.SETTING=VALUE`, such as `--set prometheus.retention=30d`")
         };
         let (path, value) = assignment.split_once('=').ok_or_else(form)?;
@@ -73,10 +73,10 @@ impl Spec {
     pub fn without<'a>(&mut self, components: &[String], known: impl Iterator<Item = &'a str> + Clone) -> Result<()> {
         for name in components {
             if !known.clone().any(|other| other == name) {
-                let error = Error::usage(format!("`--without {name}`: there is no such component"));
+                let error = Error::usage(format!("`--without {name}`: unknown component"));
                 return Err(match did_you_mean(name, known.clone()) {
                     Some(guess) => error.hint(format!("did you mean `{guess}`?")),
-                    None => error.hint("`watchpost catalog list` shows what there is"),
+                    None => error.hint("`watchpost catalog list` lists all components"),
                 });
             }
             self.components.insert(name.clone(), Selection::Off);
@@ -88,7 +88,7 @@ impl Spec {
 /// The value as YAML, placed in the flag so that errors point into it.
 fn value_node(assignment: &str, path: &str, value: &str) -> Result<Node> {
     let mut node = yaml::parse("--set", value).map_err(|error| error.exit(Exit::Usage))?;
-    let source = yaml::Source::new("--set", assignment);
+    let source = yaml::SourceFile::new("--set", assignment);
     node.source = source;
     node.place = yaml::Place { line: 1, column: path.chars().count() + 2, width: value.chars().count() };
     Ok(node)
@@ -115,5 +115,45 @@ mod tests {
         let mut spec = Spec::from_defaults(None, None);
         let error = spec.without(&["grafna".into()], ["grafana"].into_iter()).expect_err("refused");
         assert_eq!(error.hint.as_deref(), Some("did you mean `grafana`?"));
+    }
+
+    /// As `ui` prints it, in one line.
+    fn rejected(error: Error) -> String {
+        let hint = error.hint.clone().unwrap_or_default();
+        format!("{:?}: {}, hint: {hint}", error.exit, error.message)
+    }
+
+    #[test]
+    fn an_assignment_that_cannot_be_read_says_how_to_write_one() {
+        let mut spec = Spec::from_defaults(None, None);
+        spec.set("redis-exporter.cache.address=cache:6379").expect("valid");
+        let mut set = |assignment: &str| rejected(spec.set(assignment).expect_err("rejected"));
+        insta::assert_snapshot!(set("retention"), @"Usage: `--set retention` is not an assignment, hint: write `COMPONENT.SETTING=VALUE`, such as `--set prometheus.retention=30d`");
+        insta::assert_snapshot!(set("retention=30d"), @"Usage: `--set retention=30d` is not an assignment, hint: write `COMPONENT.SETTING=VALUE`, such as `--set prometheus.retention=30d`");
+        insta::assert_snapshot!(set("a.b.c.d=1"), @"Usage: `--set a.b.c.d=1` is not an assignment, hint: write `COMPONENT.SETTING=VALUE`, such as `--set prometheus.retention=30d`");
+    }
+
+    #[test]
+    fn an_unknown_component_cannot_be_left_out() {
+        let mut spec = Spec::from_defaults(None, None);
+        let mut without = |name: &str| {
+            rejected(spec.without(&[name.into()], ["grafana", "cadvisor"].into_iter()).expect_err("rejected"))
+        };
+        insta::assert_snapshot!(without("grafna"), @"Usage: `--without grafna`: unknown component, hint: did you mean `grafana`?");
+        insta::assert_snapshot!(without("xyzzy"), @"Usage: `--without xyzzy`: unknown component, hint: `watchpost catalog list` lists all components");
+    }
+
+    #[test]
+    fn an_assignment_changes_the_one_of_several_that_it_names() {
+        let mut spec = Spec::from_defaults(None, None);
+        for assignment in
+            ["redis-exporter.a.address=a:1", "redis-exporter.b.address=b:1", "redis-exporter.a.address=c:1"]
+        {
+            spec.set(assignment).expect("valid");
+        }
+        let Selection::Many(list) = &spec.components["redis-exporter"] else { panic!("many") };
+        let addresses: Vec<_> =
+            list.iter().map(|(name, answers)| (name.as_str(), answers["address"].as_str())).collect();
+        assert_eq!(addresses, [("a", Some("c:1")), ("b", Some("b:1"))]);
     }
 }

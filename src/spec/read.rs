@@ -47,10 +47,10 @@ impl Reader {
         self.mapping(root, "the spec", "such as `stack: standard`");
         self.known_keys(root, &KEYS);
         let mut spec = Spec {
-            name: self.text(root, "name").unwrap_or_else(|| DEFAULT_NAME.into()),
-            stack: self.text(root, "stack").unwrap_or_else(|| DEFAULT_STACK.into()),
-            host: self.text(root, "host"),
-            catalog: self.text(root, "catalog"),
+            name: self.text_under(root, "name").unwrap_or_else(|| DEFAULT_NAME.into()),
+            stack: self.text_under(root, "stack").unwrap_or_else(|| DEFAULT_STACK.into()),
+            host: self.text_under(root, "host"),
+            catalog: self.text_under(root, "catalog"),
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),
             alerting: Alerting::default(),
@@ -62,7 +62,7 @@ impl Reader {
         };
         if let (Some(node), false) = (root.get("name"), names::is_project(&spec.name)) {
             self.errors.push(
-                node.error(format!("`{}` cannot be the stack's name", spec.name))
+                node.error(format!("`{}` is not a valid name for the stack", spec.name))
                     .hint("lowercase letters, digits, `-` and `_`, beginning with a letter or a digit"),
             );
         }
@@ -97,7 +97,7 @@ impl Reader {
         }
     }
 
-    fn text(&mut self, node: &Node, key: &str) -> Option<String> {
+    fn text_under(&mut self, node: &Node, key: &str) -> Option<String> {
         let value = node.get(key).filter(|value| !value.is_null())?;
         if value.as_str().is_none() {
             let error = value.error(format!("`{key}` must be a text, found {}", value.describe()));
@@ -162,8 +162,8 @@ impl Reader {
     fn instances(&mut self, component: &str, items: &[Node]) -> Vec<(String, Answers)> {
         let mut instances: Vec<(String, Answers)> = Vec::new();
         for item in items {
-            let Some(name) = self.text(item, "name") else {
-                // What is no text has been told.
+            let Some(name) = self.text_under(item, "name") else {
+                // A name of another type is an error already.
                 if item.get("name").is_none_or(Node::is_null) {
                     self.errors.push(item.error(format!("each `{component}` of a list needs a `name`")));
                 }
@@ -172,7 +172,7 @@ impl Reader {
             let place = item.get("name").unwrap_or(item);
             if !names::is_name(&name) {
                 self.errors
-                    .push(place.error(format!("`{name}` cannot be a name")).hint("letters, digits, `-` and `_`"));
+                    .push(place.error(format!("`{name}` is not a valid name")).hint("letters, digits, `-` and `_`"));
             } else if let Some((other, _)) = instances.iter().find(|(other, _)| other.eq_ignore_ascii_case(&name)) {
                 let error = place.error(format!("two of `{component}` are named `{name}`"));
                 let hint = "give each its own name";
@@ -199,7 +199,8 @@ impl Reader {
             let name = key.as_str().unwrap_or_default();
             if !names::is_name(name) {
                 self.errors.push(
-                    key.error(format!("`{name}` cannot be a secret's name")).hint("letters, digits, `-` and `_`"),
+                    key.error(format!("`{name}` is not a valid name for a secret"))
+                        .hint("letters, digits, `-` and `_`"),
                 );
             }
             if !matches!(value.kind, Kind::Mapping(_)) {
@@ -238,14 +239,14 @@ impl Reader {
             let place = node.get("labels").and_then(|labels| labels.key(label)).unwrap_or(node);
             self.errors.push(
                 place
-                    .error(format!("`{label}` is no label"))
+                    .error(format!("`{label}` is not a valid label"))
                     .hint("letters, digits and `_`, not beginning with a digit or `__`"),
             );
         }
     }
 
     /// `{secret: NAME}` anywhere in components or receivers must be defined, unless a question brings it along;
-    /// those are looked up by the catalog later, so only what looks like a slip is refused here.
+    /// those are looked up by the catalog later, so only what looks like a typo is rejected here.
     fn secret_references(&mut self, root: &Node, secrets: &BTreeMap<String, SecretSource>) {
         let mut references = Vec::new();
         for key in ["components", "alerting"] {
@@ -371,8 +372,8 @@ rules: [./rules]
             errors(text),
             [
                 ("unknown key `stcak`".into(), 1, 1),
-                ("`Mine` cannot be the stack's name".into(), 2, 7),
-                ("`shop` is no address to scrape".into(), 4, 26),
+                ("`Mine` is not a valid name for the stack".into(), 2, 7),
+                ("`shop` is not a valid address to scrape".into(), 4, 26),
             ]
         );
     }
@@ -406,10 +407,10 @@ rules: [./rules]
             [
                 ("unknown key `too`".into(), 4),
                 ("expected a mapping, found the number 5".into(), 7),
-                ("there is no receiver `b`".into(), 5),
+                ("unknown receiver `b`".into(), 5),
                 ("`group_wait` must be a duration, not `soon`".into(), 6),
                 ("unknown key `ur`".into(), 9),
-                ("`shop` is no URL".into(), 10),
+                ("`shop` is not a valid URL".into(), 10),
             ]
         );
     }
@@ -418,7 +419,7 @@ rules: [./rules]
     fn what_would_get_lost_without_a_word_is_refused() {
         let receivers = "receivers: [{name: a, type: slack}, {name: b, type: slack}]";
         let text = format!("alerting:\n  {receivers}\n  routes:\n    - {{to: a}}\n    - {{to: b}}\n");
-        assert_eq!(errors(&text), [("no alert comes to this route".into(), 5, 7)]);
+        assert_eq!(errors(&text), [("no alert reaches this route".into(), 5, 7)]);
         assert!(read("watchpost.yaml", &text.replace("{to: a}", "{to: a, continue: true}")).is_ok());
         let text = "alerting:\n  receivers: [{name: nobody, type: slack}]\n";
         assert_eq!(errors(text), [("a receiver cannot be named `nobody`".into(), 2, 22)]);
@@ -429,7 +430,7 @@ rules: [./rules]
     fn a_receiver_without_a_route_is_refused() {
         let text = EXAMPLE.replace("to: oncall", "to: onkall");
         let messages: Vec<String> = errors(&text).into_iter().map(|error| error.0).collect();
-        assert_eq!(messages, ["there is no receiver `onkall`", "no route leads to the receiver `oncall`"]);
+        assert_eq!(messages, ["unknown receiver `onkall`", "no route leads to the receiver `oncall`"]);
     }
 
     #[test]
@@ -457,5 +458,58 @@ rules: [./rules]
         let text = "components:\n  grafana: {admin_password: {secret: grafna}}\nsecrets:\n  grafana: {env: G}\n";
         let error = read("watchpost.yaml", text).expect_err("refused");
         assert_eq!(error.label.as_deref(), Some("did you mean `grafana`?"));
+    }
+
+    #[test]
+    fn names_that_would_become_bad_files_hosts_or_labels_are_rejected_where_they_are() {
+        for (text, message, column) in [
+            ("components: {redis-exporter: [{name: ../x, address: 'a:1'}]}", "`../x` is not a valid name", 38),
+            ("secrets: {a/b: {env: A}}", "`a/b` is not a valid name for a secret", 11),
+            ("targets: [{job: a, static: ['a:1'], labels: {a-b: c}}]", "`a-b` is not a valid label", 46),
+            ("probes: [{url: 'http://a', labels: {__a: c}}]", "`__a` is not a valid label", 37),
+            ("probes: [{url: 'http://a', interval: soon}]", "`interval` must be a duration, not `soon`", 38),
+            ("targets: [{job: a, static: ['a:1'], scheme: ftp}]", "`scheme` is `http` or `https`", 45),
+            ("targets: [{job: a, static: [a]}]", "`a` is not a valid address to scrape", 29),
+            ("probes: [{url: 'a b', module: tcp_connect}]", "`a b` is not a valid address to probe", 16),
+            ("name: Shop", "`Shop` is not a valid name for the stack", 7),
+        ] {
+            assert_eq!(errors(text), [(message.into(), 1, column)], "{text}");
+        }
+    }
+
+    #[test]
+    fn each_of_several_needs_a_name_and_gets_one_error() {
+        let text = |item: &str| format!("components: {{redis-exporter: [{item}]}}");
+        for (item, message, column) in [
+            ("{address: 'a:1'}", "each `redis-exporter` of a list needs a `name`", 31),
+            ("{name: , address: 'a:1'}", "each `redis-exporter` of a list needs a `name`", 31),
+            ("{name: 5, address: 'a:1'}", "`name` must be a text, found the number 5", 38),
+        ] {
+            assert_eq!(errors(&text(item)), [(message.into(), 1, column)], "{item}");
+        }
+        let twice = "{name: a, address: 'a:1'}, {name: A, address: 'a:1'}";
+        let error = read("watchpost.yaml", &text(twice)).expect_err("rejected");
+        assert_eq!(error.causes(), ["names of services are lowercase, so that `a` is the same"]);
+    }
+
+    #[test]
+    fn quotes_are_advised_where_they_help() {
+        let hint = |text: &str| read("watchpost.yaml", text).expect_err("rejected").hint.clone();
+        assert_eq!(hint("host: 5").as_deref(), Some("put it in quotes if it is meant"));
+        assert_eq!(hint("host: [5]"), None);
+        assert_eq!(hint("host: {a: 5}"), None);
+    }
+
+    #[test]
+    fn a_watchdog_may_have_its_own_route_after_all_others() {
+        let text = |alert: &str| {
+            format!(
+                "alerting:\n  receivers: [{{name: a, type: slack}}, {{name: b, type: slack}}]\n  routes:\n    - {{to: a}}\n    \
+                 - {{to: b, match: {{alertname: {alert}}}}}\n"
+            )
+        };
+        assert!(read("watchpost.yaml", &text("Watchdog")).is_ok());
+        assert!(read("watchpost.yaml", &text("InfoInhibitor")).is_ok());
+        assert_eq!(errors(&text("HostDown")), [("no alert reaches this route".into(), 5, 7)]);
     }
 }

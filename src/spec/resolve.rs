@@ -1,17 +1,18 @@
-//! The spec held against the catalog: which services, with which answers.
+//! The spec resolved by the catalog: which services, with which answers.
+
+mod check;
+mod receivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::catalog::answer::{self, Subject};
-use crate::catalog::question::{Kind, Question};
+use crate::catalog::answer::{self, Owner};
 use crate::catalog::{Catalog, Component};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result};
 use crate::spec::alerting::Route;
 use crate::spec::{Answers, ProbeTarget, SecretSource, Selection, Spec, Target};
-use crate::units::parse_duration;
-use crate::yaml::{Kind as YamlKind, Node};
+use crate::yaml::Node;
 
 /// All that rendering needs; every answer valid, every reference resolved.
 #[derive(Debug, Clone)]
@@ -63,235 +64,114 @@ impl Resolved<'_> {
     }
 }
 
-/// Holds the spec against the catalog. Errors name the place in the spec.
+/// Resolves the spec by the catalog. Errors name the place in the spec.
 pub fn resolve<'a>(spec: &Spec, catalog: &'a Catalog, own: OwnFiles) -> Result<Resolved<'a>> {
-    let mut resolved = Resolved {
+    let stack = catalog.stack(&spec.stack).map_err(|error| error.at_node(spec.node("stack")))?;
+    let mut errors = Vec::new();
+    let mut instances = Vec::new();
+    for name in stack.components.keys().chain(spec.components.keys()).collect::<BTreeSet<_>>() {
+        let Some(component) = catalog.components.get(name) else {
+            let key = spec.node("components").and_then(|node| node.key(name));
+            errors.push(catalog.unknown_component(name).at_node(key));
+            continue;
+        };
+        match instances_of(component, spec, stack.components.get(name)) {
+            Ok(found) => instances.extend(found),
+            Err(error) => errors.push(error),
+        }
+    }
+    instances.sort_by(|a: &Instance<'_>, b| a.name.cmp(&b.name));
+    let receivers = receivers::resolve(spec, catalog, &mut errors);
+    Error::all(errors)?;
+
+    let resolved = Resolved {
         name: spec.name.clone(),
         catalog,
-        instances: Vec::new(),
-        receivers: Vec::new(),
+        secrets: secrets(spec, &instances),
+        instances,
+        receivers,
         routes: spec.alerting.routes.clone(),
         targets: spec.targets.clone(),
         probes: spec.probes.clone(),
-        secrets: spec.secrets.clone(),
         own,
         source: spec.source.clone(),
     };
-    let place = |error: Error, node: Option<&Node>| match node {
-        Some(node) if error.at.is_none() => error.at(node.location()),
-        _ => error,
-    };
-    let stack = catalog.stack(&spec.stack).map_err(|error| place(error, top(spec, "stack")))?;
-    let mut errors = Vec::new();
-    for name in stack.components.keys().chain(spec.components.keys()).collect::<BTreeSet<_>>() {
-        let Some(component) = catalog.components.get(name) else {
-            let key = top(spec, "components").and_then(|node| node.key(name));
-            errors.push(place(catalog.unknown_component(name), key));
-            continue;
-        };
-        let presets = stack.components.get(name);
-        let selection = spec.components.get(name);
-        match instances(spec, name, component, selection, presets) {
-            Ok(instances) => resolved.instances.extend(instances),
-            Err(error) => errors.push(error),
-        }
-    }
-    resolved.instances.sort_by(|a, b| a.name.cmp(&b.name));
-    errors.extend(receivers(spec, catalog, &mut resolved.receivers));
-    Error::all(errors)?;
-    default_secrets(&mut resolved);
-    check(spec, &resolved)?;
+    check::check(spec, &resolved)?;
     Ok(resolved)
 }
 
-fn top<'a>(spec: &'a Spec, key: &str) -> Option<&'a Node> {
-    spec.source.as_ref()?.get(key)
-}
-
-fn instances<'a>(
-    spec: &Spec,
-    name: &str,
+/// The services of one component: none, one named like it, or one for each name that the spec lists.
+fn instances_of<'a>(
     component: &'a Component,
-    selection: Option<&Selection>,
+    spec: &Spec,
     presets: Option<&BTreeMap<String, Value>>,
 ) -> Result<Vec<Instance<'a>>> {
-    let node = top(spec, "components").and_then(|node| node.get(name));
-    let none = Answers::new();
-    let listed: Vec<(Option<&str>, &Answers, Option<&Node>)> = match selection {
-        Some(Selection::Off) => return Ok(Vec::new()),
-        None => vec![(None, &none, node)],
-        Some(Selection::One(answers)) => vec![(None, answers, node)],
-        Some(Selection::Many(list)) => {
-            if !component.manifest.multiple {
-                let error = Error::new(format!("a stack holds one `{name}`, not a list"));
-                let error = error.hint(format!("write its settings directly below `{name}:`"));
-                return Err(node.map_or(error.clone(), |node| error.at(node.location())));
-            }
+    let name = &component.manifest.name;
+    let node = spec.node("components").and_then(|node| node.get(name));
+    match spec.components.get(name) {
+        Some(Selection::Off) => Ok(Vec::new()),
+        Some(Selection::One(answers)) => Ok(vec![instance(component, None, answers, presets, node)?]),
+        None => Ok(vec![instance(component, None, &Answers::new(), presets, node)?]),
+        Some(Selection::Many(_)) if !component.manifest.multiple => {
+            let error = Error::new(format!("a stack holds one `{name}`, not a list"));
+            Err(error.hint(format!("write its settings directly below `{name}:`")).at_node(node))
+        }
+        Some(Selection::Many(listed)) => {
             let items = node.map(Node::items).unwrap_or_default();
-            let place =
-                |wanted: &str| items.iter().find(|item| item.get("name").and_then(Node::as_str) == Some(wanted));
-            list.iter().map(|(name, answers)| (Some(name.as_str()), answers, place(name))).collect()
+            let mut instances = Vec::new();
+            let mut errors = Vec::new();
+            for (given_name, answers) in listed {
+                let is_it = |item: &&Node| item.get("name").and_then(Node::as_str) == Some(given_name);
+                match instance(component, Some(given_name), answers, presets, items.iter().find(is_it)) {
+                    Ok(instance) => instances.push(instance),
+                    Err(error) => errors.push(error),
+                }
+            }
+            Error::all(errors).map(|()| instances)
         }
+    }
+}
+
+/// One service; `name` is the one that the spec gives to one of several.
+fn instance<'a>(
+    component: &'a Component,
+    name: Option<&str>,
+    answers: &Answers,
+    presets: Option<&BTreeMap<String, Value>>,
+    place: Option<&Node>,
+) -> Result<Instance<'a>> {
+    let manifest = &component.manifest;
+    let owner = Owner {
+        name: &format!("component `{}`", manifest.name),
+        help: &format!("`watchpost catalog show {}` lists its settings", manifest.name),
+        place,
     };
-    let subject = format!("component `{name}`");
-    let help = format!("`watchpost catalog show {name}` lists its settings");
-    let empty = BTreeMap::new();
-    let mut errors = Vec::new();
-    let resolved = listed
-        .into_iter()
-        .map(|(instance, answers, owner)| {
-            let subject = Subject { name: &subject, help: &help };
-            let presets = presets.unwrap_or(&empty);
-            Ok(Instance {
-                name: instance
-                    .map_or_else(|| name.to_owned(), |instance| format!("{name}-{}", instance.to_lowercase())),
-                component,
-                answers: answer::resolve(subject, &component.manifest.questions, answers, presets, owner)?,
-                given: answers.clone(),
-            })
-        })
-        .filter_map(|instance: Result<_>| instance.map_err(|error| errors.push(error)).ok())
-        .collect();
-    Error::all(errors).map(|()| resolved)
-}
-
-fn receivers(spec: &Spec, catalog: &Catalog, resolved: &mut Vec<Receiver>) -> Vec<Error> {
-    let mut errors = Vec::new();
-    for receiver in &spec.alerting.receivers {
-        let node = receiver.node.as_ref();
-        let Some(kind) = catalog.receivers.get(&receiver.kind) else {
-            errors.push(unknown_kind(catalog, &receiver.kind, node));
-            continue;
-        };
-        let subject = format!("receiver `{}`", receiver.name);
-        let known = kind.questions.iter().map(|question| question.variable.as_str()).collect::<Vec<_>>().join(", ");
-        let help = format!("a receiver of type `{}` takes {known}, send_resolved", kind.name);
-        let mut settings = receiver.settings.clone();
-        let send_resolved = settings.remove("send_resolved");
-        if let Some(value) = send_resolved.as_ref().filter(|value| !matches!(value.kind, YamlKind::Bool(_))) {
-            let message = format!("`send_resolved` of {subject} must be true or false, not {}", value.describe());
-            errors.push(value.error(message).hint("left out, it is true: it is told as well when an alert is over"));
-        }
-        match answer::resolve(
-            Subject { name: &subject, help: &help },
-            &kind.questions,
-            &settings,
-            &BTreeMap::new(),
-            node,
-        ) {
-            Ok(mut settings) => {
-                let wanted = match send_resolved.as_ref().map(|node| &node.kind) {
-                    Some(YamlKind::Bool(wanted)) => *wanted,
-                    _ => true,
-                };
-                settings.insert("send_resolved".into(), Value::Bool(wanted));
-                let is_secret = |question: &&Question| {
-                    let named =
-                        || settings.get(&question.variable).is_some_and(|answer| answer.get("secret").is_some());
-                    question.kind == Kind::Password || (question.or_secret && named())
-                };
-                let passwords = kind.questions.iter().filter(is_secret);
-                let passwords = passwords.map(|question| question.variable.clone()).collect();
-                resolved.push(Receiver {
-                    name: receiver.name.clone(),
-                    kind: receiver.kind.clone(),
-                    settings,
-                    passwords,
-                });
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    errors
-}
-
-fn unknown_kind(catalog: &Catalog, kind: &str, node: Option<&Node>) -> Error {
-    let known = catalog.receivers.keys().map(String::as_str);
-    let mut error = Error::new(format!("unknown type `{kind}` of receiver"))
-        .hint(format!("it is one of {}", known.clone().collect::<Vec<_>>().join(", ")));
-    if kind == "msteams" {
-        error = error.cause("Microsoft has retired the connectors that `msteams` used").hint("use `type: msteamsv2`");
-    } else if let Some(guess) = did_you_mean(kind, known) {
-        error = error.label(format!("did you mean `{guess}`?"));
-    }
-    match node.and_then(|node| node.get("type")) {
-        Some(place) => error.at(place.location()),
-        None => error,
-    }
-}
-
-/// Secrets that questions bring along, unless the spec defines them.
-fn default_secrets(resolved: &mut Resolved<'_>) {
-    for instance in &resolved.instances {
-        for question in &instance.component.manifest.questions {
-            let used = instance.answers.get(&question.variable).and_then(|value| value.get("secret")?.as_str());
-            if let Some(secret) = question.secret.as_ref().filter(|secret| used == Some(&secret.name)) {
-                resolved.secrets.entry(secret.name.clone()).or_insert(SecretSource::Generate(secret.generate));
-            }
-        }
-    }
-}
-
-/// What holds between components, beyond each one's own answers.
-fn check(spec: &Spec, resolved: &Resolved<'_>) -> Result<()> {
-    let present: BTreeSet<&str> = resolved.instances.iter().map(|i| i.component.manifest.name.as_str()).collect();
-    let mut errors = Vec::new();
-    if resolved.instances.is_empty() {
-        errors.push(Error::new("nothing is left to deploy").hint("take out some of `false` or `--without`"));
-    }
-    for instance in &resolved.instances {
-        for needed in instance.component.manifest.needs.iter().filter(|needed| !present.contains(needed.as_str())) {
-            errors.push(
-                Error::new(format!("`{}` is of no use without `{needed}`, which this stack leaves out", instance.name))
-                    .hint(format!("put `{needed}` back, or leave `{}` out too", instance.component.manifest.name)),
-            );
-        }
-    }
-    for (key, component, listed) in [
-        ("probes", "blackbox-exporter", resolved.probes.len()),
-        ("dashboards", "grafana", spec.dashboards.len()),
-        ("rules", "prometheus", spec.rules.len()),
-    ] {
-        if listed == 0 || present.contains(component) {
-            continue;
-        }
-        let error = Error::new(format!("`{key}` need the component `{component}`, which this stack does not have"))
-            .hint(format!("add `{component}: true` under `components:`, or take `{key}:` out"));
-        errors.push(match spec.source.as_ref().and_then(|source| source.key(key)) {
-            Some(key) => error.at(key.location()),
-            None => error,
-        });
-    }
-    errors.extend(resolved.instances.iter().filter_map(timeout_past_interval));
-    let jobs: BTreeSet<&str> =
-        resolved.instances.iter().filter_map(|i| Some(i.component.manifest.scrape.as_ref()?.job.as_str())).collect();
-    let nodes = top(spec, "targets").map(Node::items).unwrap_or_default();
-    for (target, node) in resolved.targets.iter().zip(nodes) {
-        if jobs.contains(target.job.as_str()) || target.job.starts_with("probe-") {
-            let place = node.get("job").unwrap_or(node);
-            errors.push(
-                place.error(format!("the job `{}` is one of the stack's own", target.job)).hint("give it another name"),
-            );
-        }
-    }
-    Error::all(errors)
-}
-
-/// Prometheus refuses a timeout that is longer than the interval; left out, it is the shorter of 10s and the interval.
-fn timeout_past_interval(instance: &Instance<'_>) -> Option<Error> {
-    let setting = |name: &str| Some((instance.answers.get(name)?.as_str()?, instance.given.get(name)));
-    let (interval, interval_at) = setting("scrape_interval")?;
-    let (timeout, timeout_at) = setting("scrape_timeout")?;
-    if parse_duration(timeout)? <= parse_duration(interval)? {
-        return None;
-    }
-    let name = &instance.name;
-    let error = Error::new(format!(
-        "`scrape_timeout` of `{name}` is longer than its `scrape_interval`: {timeout} and {interval}"
-    ))
-    .hint("leave `scrape_timeout` out: it is then 10s, or the interval where that is shorter");
-    Some(match timeout_at.or(interval_at) {
-        Some(node) => error.at(node.location()),
-        None => error,
+    let none = BTreeMap::new();
+    Ok(Instance {
+        name: match name {
+            // Names of services are names of hosts, in which capitals make no difference.
+            Some(name) => format!("{}-{}", manifest.name, name.to_lowercase()),
+            None => manifest.name.clone(),
+        },
+        component,
+        answers: answer::resolve(owner, &manifest.questions, answers, presets.unwrap_or(&none))?,
+        given: answers.clone(),
     })
 }
+
+/// The spec's secrets, and those that questions bring along: generated, unless the spec says otherwise.
+fn secrets(spec: &Spec, instances: &[Instance<'_>]) -> BTreeMap<String, SecretSource> {
+    let mut secrets = spec.secrets.clone();
+    for instance in instances {
+        for question in &instance.component.manifest.questions {
+            let used = instance.answers.get(&question.variable).and_then(|answer| answer.get("secret")?.as_str());
+            if let Some(default) = question.secret.as_ref().filter(|default| used == Some(&default.name)) {
+                secrets.entry(default.name.clone()).or_insert(SecretSource::Generate(default.generate));
+            }
+        }
+    }
+    secrets
+}
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,13 @@ pub struct Spec {
     pub source: Option<Node>,
 }
 
+impl Spec {
+    /// The value under a key of the file, to point into.
+    pub fn node(&self, key: &str) -> Option<&Node> {
+        self.source.as_ref()?.get(key)
+    }
+}
+
 /// What the spec says about one component.
 #[derive(Debug, Clone)]
 pub enum Selection {

@@ -104,6 +104,78 @@ mod tests {
         node
     }
 
+    #[test]
+    fn empty_parts_are_left_out() {
+        let spec = Spec::from_defaults(Some("a"), Some("minimal"));
+        insta::assert_snapshot!(write(&spec).expect("written"), @r"
+        # What `watchpost up` deploys. `watchpost catalog show COMPONENT` lists all settings.
+        name: a
+        stack: minimal
+        ");
+    }
+
+    #[test]
+    fn lists_mappings_null_match_and_continue_are_written_as_they_were_read() {
+        let text = "\
+name: a
+stack: minimal
+host: unix:///run/docker.sock
+catalog: ./catalog
+components:
+  cadvisor: false
+  prometheus:
+    external_labels:
+      - site=x
+      - team=y
+    port: 9091
+    retention: null
+  redis-exporter:
+    - name: cache
+      address: cache:6379
+      password:
+        secret: cache
+secrets:
+  cache:
+    command:
+      - pass
+      - cache
+alerting:
+  receivers:
+    - name: oncall
+      type: slack
+      api_url:
+        secret: cache
+    - name: rest
+      type: webhook
+      url: http://hook/
+  routes:
+    - match:
+        severity: critical
+      to: oncall
+      continue: true
+      group_wait: 30s
+    - to: rest
+targets:
+  - job: shop
+    static:
+      - shop:8080
+    labels:
+      team: web
+probes:
+  - url: https://shop.example.com/
+    module: http_2xx
+    labels: {}
+dashboards:
+  - ./dashboards
+rules:
+  - ./rules
+";
+        let spec = read("watchpost.yaml", text).expect("valid");
+        let written = write(&spec).expect("written");
+        let (_, body) = written.split_once('\n').expect("a comment, then the spec");
+        assert_eq!(body, text);
+    }
+
     proptest! {
         #[test]
         fn whatever_was_answered_is_read_back_the_same(setting in "[a-z_]{1,12}", value in any::<String>()) {

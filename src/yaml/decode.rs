@@ -42,7 +42,7 @@ impl std::fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-fn list(names: &[&str]) -> String {
+fn in_backticks(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
@@ -55,13 +55,13 @@ impl de::Error for DecodeError {
         let mut error = Error::new(format!("unknown key `{field}`"));
         match did_you_mean(field, expected.iter().copied()) {
             Some(guess) => error = error.label(format!("did you mean `{guess}`?")),
-            None => error = error.hint(format!("known keys here: {}", list(expected))),
+            None => error = error.hint(format!("known keys here: {}", in_backticks(expected))),
         }
         Self { error, key: Some(field.to_owned()) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut error = Error::new(format!("`{variant}` is not one of {}", list(expected)));
+        let mut error = Error::new(format!("`{variant}` is not one of {}", in_backticks(expected)));
         if let Some(guess) = did_you_mean(variant, expected.iter().copied()) {
             error = error.label(format!("did you mean `{guess}`?"));
         }
@@ -153,8 +153,8 @@ impl<'de> de::Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let node = self.0;
         match &node.kind {
-            Kind::Int(value) => visitor.visit_string(value.to_string()),
-            Kind::Float(_) => visitor.visit_string(node.source_text()),
+            // As written: `3.10` is not 3.1, and `010` is not 10.
+            Kind::Int(_) | Kind::Float(_) => visitor.visit_string(node.source_text()),
             Kind::Bool(value) => visitor.visit_string(value.to_string()),
             _ => return self.deserialize_any(visitor),
         }

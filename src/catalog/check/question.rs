@@ -27,7 +27,7 @@ fn question(question: &Question, all: &[Question], node: &Node) -> Result<()> {
     let identifier = variable.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if variable.is_empty() || !identifier {
         return Err(at(node, "variable")
-            .error(format!("`{variable}` is no variable's name"))
+            .error(format!("`{variable}` is not a valid name for a variable"))
             .hint("lowercase letters, digits and `_`"));
     }
     if (question.kind == Kind::Enum) == question.options.is_empty() {
@@ -36,7 +36,9 @@ fn question(question: &Question, all: &[Question], node: &Node) -> Result<()> {
     bounds(question, node)?;
     for (key, pattern) in [("valid_chars", &question.valid_chars), ("invalid_chars", &question.invalid_chars)] {
         if let Some(error) = pattern.as_deref().and_then(|pattern| Regex::new(pattern).err()) {
-            return Err(at(node, key).error(format!("`{key}` of `{variable}` is no regular expression")).cause(error));
+            return Err(at(node, key)
+                .error(format!("`{key}` of `{variable}` is not a valid regular expression"))
+                .cause(error));
         }
     }
     secret(question, node)?;
@@ -90,7 +92,7 @@ fn secret(question: &Question, node: &Node) -> Result<()> {
     }
     if is_password && question.default.is_some() {
         return Err(at(node, "default").error(format!("the password `{variable}` has a default")).hint(
-            "a value in a manifest is no secret; `secret: {name: NAME, generate: 24}` makes one on the first deploy",
+            "a value in a manifest is not secret; `secret: {name: NAME, generate: 24}` makes one on the first deploy",
         ));
     }
     if question.secret.as_ref().is_some_and(|secret| !(12..=256).contains(&secret.generate)) {

@@ -182,7 +182,7 @@ mod tests {
             ("r.yml", "rules: []\n"),
         ]);
         let lines: Vec<usize> = found.iter().map(|(_, line)| *line).collect();
-        assert_eq!(lines, [3, 1, 3, 1, 3], "{found:?}");
+        assert_eq!(lines, [2, 1, 3, 1, 3], "{found:?}");
         assert!(found[0].0.starts_with("this is not valid YAML"), "{found:?}");
         assert_eq!(found[1].0, "a file of rules needs `groups:`");
         assert!(found[2].0.starts_with("this is not valid JSON: trailing comma"), "{found:?}");

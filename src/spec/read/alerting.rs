@@ -31,7 +31,7 @@ impl Reader {
         const EXAMPLE: &str = "such as `{name: oncall, type: slack, …}`";
         let before = self.errors.len();
         self.mapping(item, "a receiver", EXAMPLE);
-        let (Some(name), Some(kind)) = (self.text(item, "name"), self.text(item, "type")) else {
+        let (Some(name), Some(kind)) = (self.text_under(item, "name"), self.text_under(item, "type")) else {
             if self.errors.len() == before {
                 self.errors.push(item.error("a receiver needs a `name` and a `type`").hint(EXAMPLE));
             }
@@ -40,7 +40,7 @@ impl Reader {
         let place = item.get("name").unwrap_or(item);
         if name == NOBODY {
             let error = place.error(format!("a receiver cannot be named `{NOBODY}`"));
-            self.errors.push(error.hint("it is the name of the one that alerts without a route go to; choose another"));
+            self.errors.push(error.hint("alerts without a route go to a receiver of that name; choose another"));
         }
         if receivers.iter().any(|other| other.name == name) {
             self.errors.push(place.error(format!("two receivers are named `{name}`")).hint("give each its own name"));
@@ -53,7 +53,7 @@ impl Reader {
         for (route, place) in routes {
             let known = receivers.iter().map(|receiver| receiver.name.as_str());
             if !known.clone().any(|name| name == route.to) {
-                let error = place.get("to").unwrap_or(place).error(format!("there is no receiver `{}`", route.to));
+                let error = place.get("to").unwrap_or(place).error(format!("unknown receiver `{}`", route.to));
                 self.errors.push(match did_you_mean(&route.to, known.clone()) {
                     Some(guess) => error.label(format!("did you mean `{guess}`?")),
                     None => error.hint("define it under `alerting.receivers`"),
@@ -61,7 +61,7 @@ impl Reader {
             }
             for label in route.matches.keys().filter(|label| !names::is_label(label)) {
                 let place = place.get("match").and_then(|labels| labels.key(label)).unwrap_or(place);
-                self.errors.push(place.error(format!("`{label}` is no label")));
+                self.errors.push(place.error(format!("`{label}` is not a valid label")));
             }
             for (key, value) in [("group_wait", &route.group_wait), ("repeat_interval", &route.repeat_interval)] {
                 self.duration(place, key, value.as_deref());
@@ -72,9 +72,9 @@ impl Reader {
         for (_, place) in rest.iter().filter(|(route, _)| !route.asks_for_a_quiet_one()) {
             self.errors.push(
                 place
-                    .error("no alert comes to this route")
-                    .cause("a route before it takes everything, and does not `continue`")
-                    .hint("add `continue: true` to that one, or put it last"),
+                    .error("no alert reaches this route")
+                    .cause("a route before it matches every alert, and does not `continue`")
+                    .hint("add `continue: true` to that route, or move it to the end"),
             );
         }
     }
@@ -88,7 +88,7 @@ impl Reader {
         for receiver in receivers.iter().filter(|receiver| !used.contains(receiver.name.as_str())) {
             let place = receiver.node.as_ref().and_then(|node| node.get("name")).unwrap_or(node);
             self.errors.push(place.error(format!("no route leads to the receiver `{}`", receiver.name)).hint(format!(
-                "add `{{match: {{severity: critical}}, to: {}}}` under `alerting.routes`, or take the receiver out",
+                "add `{{match: {{severity: critical}}, to: {}}}` under `alerting.routes`, or remove the receiver",
                 receiver.name
             )));
         }

@@ -28,7 +28,7 @@ impl Reader {
             {
                 self.errors.push(
                     place
-                        .error(format!("`{address}` is no address to scrape"))
+                        .error(format!("`{address}` is not a valid address to scrape"))
                         .hint("write `host:port`; the scheme goes under `scheme:`, the path under `path:`"),
                 );
             }
@@ -48,10 +48,12 @@ impl Reader {
             let http = probe.url.starts_with("http://") || probe.url.starts_with("https://");
             if probe.module.starts_with("http") && !http {
                 self.errors.push(
-                    place.error(format!("`{}` is no URL", probe.url)).hint("it begins with `http://` or `https://`"),
+                    place
+                        .error(format!("`{}` is not a valid URL", probe.url))
+                        .hint("it begins with `http://` or `https://`"),
                 );
             } else if probe.url.is_empty() || probe.url.contains(char::is_whitespace) {
-                self.errors.push(place.error(format!("`{}` is no address to probe", probe.url)));
+                self.errors.push(place.error(format!("`{}` is not a valid address to probe", probe.url)));
             }
             self.labels(node, probe.labels.keys());
             self.duration(node, "interval", probe.interval.as_deref());

@@ -1,0 +1,70 @@
+//! The files that services read: their own, and rules and dashboards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::context;
+use super::template::Templates;
+use crate::error::Result;
+use crate::spec::resolve::{Instance, Resolved};
+
+/// By path below the bundle's folder.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// `files/` of a component: templates, but for JSON.
+pub(super) fn files(templates: &mut Templates, instance: &Instance<'_>, context: &tera::Context) -> Result<Files> {
+    let mut files = Files::new();
+    for (path, file) in instance.component.files_in("files", "") {
+        let content = match path.ends_with(".json") {
+            true => file.content.to_vec(),
+            false => templates.render(&file.name, file.text()?, context)?.into_bytes(),
+        };
+        files.insert(format!("files/{}/{path}", instance.name), content);
+    }
+    Ok(files)
+}
+
+/// Prometheus gets the rules of all components, Grafana the dashboards.
+pub(super) fn receives_content(instance: &Instance<'_>) -> bool {
+    matches!(instance.component.manifest.name.as_str(), "prometheus" | "grafana")
+}
+
+/// Those of the components, and the user's own.
+pub(super) fn rules_and_dashboards(
+    templates: &mut Templates,
+    resolved: &Resolved<'_>,
+    shared: &Map<String, Value>,
+) -> Result<Files> {
+    let mut files = Files::new();
+    let prometheus = resolved.instance_of("prometheus").map(|instance| format!("files/{}/rules", instance.name));
+    let grafana = resolved.instance_of("grafana").map(|instance| format!("files/{}/dashboards", instance.name));
+
+    let mut seen = BTreeSet::new();
+    for instance in &resolved.instances {
+        let component = &instance.component.manifest.name;
+        // Rules and dashboards are a component's, however many instances it has; thresholds are the first one's.
+        if !seen.insert(component) {
+            continue;
+        }
+        if let Some(folder) = &prometheus {
+            let context = context::tera(&context::of_instance(shared, instance))?;
+            for (path, file) in instance.component.files_in("rules", ".yml") {
+                let text = templates.render(&file.name, file.text()?, &context)?;
+                files.insert(format!("{folder}/{component}/{path}"), text.into_bytes());
+            }
+        }
+        if let Some(folder) = &grafana {
+            for (path, file) in instance.component.files_in("dashboards", ".json") {
+                files.insert(format!("{folder}/watchpost/{path}"), file.content.to_vec());
+            }
+        }
+    }
+
+    for (own, folder) in [(&resolved.own.rules, prometheus), (&resolved.own.dashboards, grafana)] {
+        if let Some(folder) = folder {
+            files.extend(own.iter().map(|(name, content)| (format!("{folder}/own/{name}"), content.clone())));
+        }
+    }
+    Ok(files)
+}

@@ -77,8 +77,7 @@ impl<'a> Alertmanager<'a> {
             original: String,
         }
         let status: Status = json(&self.get("/api/v2/status").await?)?;
-        let node = yaml::parse("alertmanager.yml", &status.config.original);
-        node.map(|node| node.to_json())
+        yaml::read("alertmanager.yml", &status.config.original)
             .map_err(|error| ApiError::new(format!("its configuration is not valid YAML: {error:#}")))
     }
 

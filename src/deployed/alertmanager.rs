@@ -9,8 +9,7 @@ use crate::yaml;
 pub async fn deployed_config(stack: &Stack) -> Option<Value> {
     let (name, _) = stack.first_of("alertmanager")?;
     let file = stack.files(name).await.get("alertmanager.yml")?;
-    let node = yaml::parse("alertmanager.yml", std::str::from_utf8(file).ok()?).ok()?;
-    Some(node.to_json())
+    yaml::read("alertmanager.yml", std::str::from_utf8(file).ok()?).ok()
 }
 
 /// The configuration that Alertmanager has in force.

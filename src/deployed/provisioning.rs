@@ -64,8 +64,8 @@ fn entries(files: &BTreeMap<String, Vec<u8>>, folder: &str, key: &str) -> Vec<Va
             continue;
         }
         let Ok(text) = std::str::from_utf8(content) else { continue };
-        let Ok(document) = yaml::parse(path, text) else { continue };
-        found.extend(document.to_json()[key].as_array().cloned().unwrap_or_default());
+        let Ok(document) = yaml::read::<Value>(path, text) else { continue };
+        found.extend(document[key].as_array().cloned().unwrap_or_default());
     }
     found
 }

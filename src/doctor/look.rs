@@ -150,7 +150,7 @@ async fn deployed(client: &Client, stack: Option<&Stack>) -> Vec<Deployed> {
 async fn file(stack: &Stack, service: &str, path: &str) -> Asked<Value> {
     let content = stack.files(service).await.get(path).ok_or_else(|| format!("`{path}` is unreadable"))?;
     let text = std::str::from_utf8(content).map_err(|error| format!("`{path}` is not valid text: {error}"))?;
-    yaml::parse(path, text).map(|node| node.to_json()).map_err(|error| format!("{error:#}"))
+    yaml::read(path, text).map_err(|error| format!("{error:#}"))
 }
 
 /// A service's own metrics.
@@ -166,7 +166,7 @@ async fn prometheus((stack, service): (&Stack, &str)) -> Asked<PrometheusSeen> {
         metrics(stack, service),
         async {
             let text = asked.config().await.map_err(|error| error.to_string())?;
-            yaml::parse("prometheus.yml", &text).map(|node| node.to_json()).map_err(|error| format!("{error:#}"))
+            yaml::read("prometheus.yml", &text).map_err(|error| format!("{error:#}"))
         },
         asked.flags(),
         file(stack, service, "prometheus.yml"),

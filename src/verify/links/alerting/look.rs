@@ -90,7 +90,7 @@ async fn connections(stack: &Stack) -> Vec<Connection> {
 async fn configured(stack: &Stack, prometheus: &str) -> Vec<String> {
     let file = stack.files(prometheus).await.get("prometheus.yml");
     let text = file.and_then(|file| std::str::from_utf8(file).ok()).unwrap_or_default();
-    let config = yaml::parse("prometheus.yml", text).map(|node| node.to_json()).unwrap_or_default();
+    let config: Value = yaml::read("prometheus.yml", text).unwrap_or_default();
     targets(&config)
 }
 

@@ -62,7 +62,7 @@ fn service_problems(file: &File, name: &str, service: &Service) -> Vec<(&'static
     }
     for (key, size) in [("mem_limit", &service.mem_limit), ("shm_size", &service.shm_size)] {
         if size.as_deref().is_some_and(|size| values::bytes(size).is_none()) {
-            say(key, "it is no size; write `512m` or `1g`".into());
+            say(key, "must be a size, such as `512m` or `1g`".into());
         }
     }
     let check = service.healthcheck.iter().flat_map(|check| [&check.interval, &check.timeout, &check.start_period]);

@@ -21,10 +21,10 @@ pub struct Port {
 impl Port {
     /// `IP:HOST:CONTAINER[/udp]`; other forms of Compose are refused, because they open the port to everybody.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let form = || format!("`{text}` is no port: write `127.0.0.1:HOST:CONTAINER`");
+        let form = || format!("`{text}` is not a valid port: write `127.0.0.1:HOST:CONTAINER`");
         let (address, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         if !matches!(protocol, "tcp" | "udp") {
-            return Err(format!("`{protocol}` is no protocol of a port: `tcp` or `udp`"));
+            return Err(format!("`{protocol}` is not a protocol of a port: use `tcp` or `udp`"));
         }
         let mut parts = address.rsplitn(3, ':');
         let mut number = || parts.next().and_then(|part| part.parse::<u16>().ok()).filter(|port| *port > 0);
@@ -69,7 +69,7 @@ impl Mount {
         let (source, target, options) = match parts[..] {
             [source, target] => (source, target, ""),
             [source, target, options] => (source, target, options),
-            _ => return Err(format!("`{text}` is no mount: write `SOURCE:TARGET` or `SOURCE:TARGET:ro`")),
+            _ => return Err(format!("`{text}` is not a valid mount: write `SOURCE:TARGET` or `SOURCE:TARGET:ro`")),
         };
         if !target.starts_with('/') {
             return Err(format!("the target of `{text}` must be an absolute path"));
@@ -83,7 +83,7 @@ impl Mount {
                 "rslave" | "rprivate" | "rshared" | "slave" | "private" | "shared" => {
                     propagation = Some(option.to_owned())
                 }
-                other => return Err(format!("`{other}` in `{text}` is no option of a mount we know")),
+                other => return Err(format!("`{other}` in `{text}` is not a known option of a mount")),
             }
         }
         let target = target.to_owned();

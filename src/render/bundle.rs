@@ -42,7 +42,7 @@ impl Bundle {
             |path: &Path, error: std::io::Error| Error::new(format!("cannot write `{}`", path.display())).cause(error);
         let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
         if occupied && !folder.join("compose.yaml").is_file() {
-            return Err(Error::new(format!("`{}` holds something that is no bundle", folder.display()))
+            return Err(Error::new(format!("`{}` is not empty and is not a Watchpost bundle", folder.display()))
                 .hint("name an empty folder, or one that `watchpost render` wrote before"));
         }
         let files = folder.join("files");

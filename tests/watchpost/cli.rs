@@ -27,7 +27,7 @@ fn wrong_usage_ends_with_64() {
     run(&["upp"]).expect(64).says("'up'");
     run(&["up", "--nonsense"]).expect(64);
     run(&[]).expect(64);
-    run(&["up", "--timeout", "soon"]).expect(64).says("`soon` is no duration");
+    run(&["up", "--timeout", "soon"]).expect(64).says("`soon` is not a valid duration");
 }
 
 #[test]

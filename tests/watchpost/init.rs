@@ -69,7 +69,7 @@ fn enter_alone_writes_the_standard_stack_in_at_most_eight_questions() {
     session.exp_eof().expect("the end");
     assert_eq!(status(&session), Some(0));
     let text = spec(folder.path()).expect("written");
-    assert!(text.contains("stack: standard") && text.contains("retention: \"15d\""), "{text}");
+    assert!(text.contains("stack: standard") && text.contains("retention: 15d"), "{text}");
 }
 
 #[test]
@@ -431,7 +431,7 @@ fn advanced_settings_are_asked_by_group_of_those_who_want_more() {
     send(&mut session, "n\r");
     session.exp_eof().expect("the end");
     let text = spec(folder.path()).expect("written");
-    assert!(text.contains("port: 9191") && text.contains("scrape_interval: \"5s\""), "{text}");
+    assert!(text.contains("port: 9191") && text.contains("scrape_interval: 5s"), "{text}");
     assert!(!text.contains("memory"), "{text}");
 }
 

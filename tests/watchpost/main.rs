@@ -27,3 +27,4 @@ mod scrape;
 mod secrecy;
 mod status;
 mod support;
+mod words;

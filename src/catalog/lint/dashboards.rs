@@ -17,7 +17,7 @@ pub(super) fn check(catalog: &Catalog, component: &Component, report: &mut Repor
                     report.add(finding.severity, finding.problem);
                 }
             }
-            Err(error) => report.error(error.within(format!("`dashboards/{path}` is no JSON"))),
+            Err(error) => report.error(error.within(format!("`dashboards/{path}` is not valid JSON"))),
         }
     }
 }

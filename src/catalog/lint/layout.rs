@@ -69,7 +69,7 @@ fn metrics(file: &CatalogFile, report: &mut Report<'_>) {
             samples += 1;
             if !sample.is_match(trimmed) {
                 let at = at_offset(file, offset, line.chars().count());
-                let error = Error::new("this is no line of Prometheus's text format").at(at);
+                let error = Error::new("this line is not in Prometheus's text format").at(at);
                 return report
                     .error(error.hint("expected `name{label=\"value\"} 1.5`; record the file from the service"));
             }

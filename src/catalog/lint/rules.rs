@@ -37,7 +37,7 @@ pub(super) fn check(component: &Component, rendered: &BTreeMap<String, String>, 
     }
     for (path, file) in component.files.iter().filter(|(path, _)| path.starts_with("rules/tests/")) {
         if let Err(error) = file.text().and_then(|text| yaml::parse(&file.name, text)) {
-            report.error(error.within(format!("`{path}` is no valid YAML")));
+            report.error(error.within(format!("`{path}` is not valid YAML")));
         }
     }
 }
@@ -129,7 +129,7 @@ impl Rules<'_, '_, '_> {
         }
         for key in ["for", "keep_firing_for"] {
             if rule.get(key).is_some() && parse_duration(text(rule, key)).is_none() {
-                self.error(name, format!("`{key}` of the alert `{name}` is no duration"), "such as `5m`");
+                self.error(name, format!("`{key}` of the alert `{name}` is not a valid duration"), "such as `5m`");
             }
         }
         let tested = self.tests.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| word == name);

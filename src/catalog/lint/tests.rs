@@ -110,7 +110,7 @@ fn an_alert_without_severity_texts_or_test_is_found() {
             "the alert `ShopEmpty` has no severity",
             "the alert `ShopEmpty` has no `summary`",
             "the alert `ShopEmpty` has no `description`",
-            "`for` of the alert `ShopEmpty` is no duration",
+            "`for` of the alert `ShopEmpty` is not a valid duration",
             "no test makes the alert `ShopEmpty` fire",
         ]
     );
@@ -176,7 +176,7 @@ fn recorded_metrics_are_read_and_missed() {
         messages(&[manifest, ("metrics.prom", "# HELP a b\na{b=\"c d\"} 1.5e3\nb NaN 1700000000000\n")]).is_empty()
     );
     let found = findings(&[manifest, ("metrics.prom", "a 1\n<html>\n")]);
-    assert_eq!(found[0].problem.message, "this is no line of Prometheus's text format");
+    assert_eq!(found[0].problem.message, "this line is not in Prometheus's text format");
     assert_eq!(found[0].problem.at.clone().expect("located").line, 2);
 }
 

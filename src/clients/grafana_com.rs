@@ -69,7 +69,7 @@ pub async fn download(url: &Url) -> Result<String> {
 }
 
 /// The error at the bottom says most: `connection refused`.
-fn innermost<'a>(error: &'a dyn std::error::Error) -> &'a dyn std::error::Error {
+fn innermost(error: &dyn std::error::Error) -> &dyn std::error::Error {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -123,7 +123,8 @@ fn write(stream: &mut TcpStream, reply: &Reply) -> std::io::Result<()> {
 
 /// What a call makes of each way in which a service may misbehave, a line each.
 pub async fn misbehaviours<T>(call: impl AsyncFn(&ServiceEndpoint) -> Result<T, ApiError>) -> String {
-    let cases: [(&str, fn() -> Reply); 7] = [
+    type Case = (&'static str, fn() -> Reply);
+    let cases: [Case; 7] = [
         ("late", || Reply::Never),
         ("cut", || Reply::Cut("[1, 2, 3]".repeat(1000))),
         ("closed", || Reply::Closed),

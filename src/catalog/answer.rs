@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::question::Question;
+use super::question::{Kind, Question};
 use crate::error::{Error, Result, did_you_mean};
 use crate::yaml::Node;
 
 pub use value::Problem;
+use value::is_secret_reference;
 
 /// Answers by variable, each valid for its question. A `password` is `{"secret": NAME}` or null.
 pub type Resolved = BTreeMap<String, Value>;
@@ -72,7 +73,21 @@ pub fn resolve(
             }
         }
     }
+    if may_show_a_secret(questions, answers) {
+        errors = errors.into_iter().map(Error::without_excerpt).collect();
+    }
     Error::all(errors).map(|()| resolved)
+}
+
+/// Is a value given where the name of a secret belongs, or under a key that may be a misspelt secret's? Then no line of
+/// these settings is quoted: in `{host: db, password: ...}` they share it.
+fn may_show_a_secret(questions: &[Question], answers: &BTreeMap<String, Node>) -> bool {
+    let holds_secret = |question: &Question| question.kind == Kind::Password || question.or_secret;
+    questions.iter().any(holds_secret)
+        && answers.iter().any(|(variable, node)| match questions.iter().find(|q| &q.variable == variable) {
+            Some(question) => holds_secret(question) && !is_secret_reference(&node.to_json()),
+            None => true,
+        })
 }
 
 impl Owner<'_> {
@@ -199,6 +214,35 @@ mod tests {
                 ("`site` of component `prometheus` must be a text, not a list".into(), 8),
             ]
         );
+    }
+
+    #[test]
+    fn a_value_where_the_name_of_a_secret_belongs_is_never_shown() {
+        let texts = [
+            "{variable: host, label: Host, type: string, valid_chars: '[a-z]+'}",
+            "{variable: password, label: Password, type: password}",
+            "{variable: url, label: URL, type: string, valid_chars: 'https?://[a-z]+', or_secret: true}",
+        ];
+        let questions: Vec<Question> =
+            texts.iter().map(|text| yaml::from_str("q.yaml", text).expect("a question")).collect();
+        for text in [
+            "password: hunter2",
+            "pasword: hunter2",
+            "{host: A, password: hunter2}",
+            "{host: A, url: 'https://hunter2'}",
+            "url: https://hunter2",
+            "password: {secret: 'hunter2!'}",
+            "password: {secret: a, value: hunter2}",
+            "url: {secret: 'hunter2!'}",
+        ] {
+            let node = yaml::parse("watchpost.yaml", text).expect("YAML");
+            let answers =
+                node.entries().iter().map(|(k, v)| (k.as_str().unwrap_or("").to_owned(), v.clone())).collect();
+            let owner = Owner { name: "component `a`", help: "`watchpost catalog show a`", place: Some(&node) };
+            let error = resolve(owner, &questions, &answers, &BTreeMap::new()).expect_err("rejected");
+            let shown = format!("{error:?}");
+            assert!(!shown.contains("hunter2"), "{text}: {shown}");
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Mount {
 
 /// Compose's durations: `1m30s`, `500ms`, `0s`.
 pub fn duration(text: &str) -> Option<Duration> {
-    crate::units::parse_duration(text).map(Duration::from_secs_f64)
+    crate::units::parse_duration(text).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// Bytes of `512m`, `1g`.

@@ -192,7 +192,11 @@ impl Reader {
         let Some(node) = root.get("secrets") else { return BTreeMap::new() };
         if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
             // Not described: it may be a secret itself.
-            self.errors.push(node.error("`secrets` must be a mapping").hint("write `NAME: {env: VARIABLE}` below it"));
+            self.errors.push(
+                node.error("`secrets` must be a mapping")
+                    .without_excerpt()
+                    .hint("write `NAME: {env: VARIABLE}` below it"),
+            );
         }
         let mut secrets = BTreeMap::new();
         for (key, value) in node.entries() {
@@ -200,6 +204,7 @@ impl Reader {
             if !names::is_name(name) {
                 self.errors.push(
                     key.error(format!("`{name}` is not a valid name for a secret"))
+                        .without_excerpt()
                         .hint("letters, digits, `-` and `_`"),
                 );
             }
@@ -208,9 +213,7 @@ impl Reader {
                 self.errors.push(
                     key.error(format!("the secret `{name}` must say where its value comes from, never hold it"))
                         .without_excerpt()
-                        .hint(
-                            "write `{env: VARIABLE}`, `{file: PATH}`, `{command: [PROGRAM, ARGUMENT]}` or `{generate: 32}`",
-                        ),
+                        .hint(SOURCES),
                 );
                 continue;
             }
@@ -219,7 +222,12 @@ impl Reader {
                     self.errors.extend(misplaced(name, key, &source));
                     secrets.insert(name.to_owned(), source);
                 }
-                Err(error) => self.errors.push(error),
+                // serde's message would repeat the value, which may be the secret itself.
+                Err(_) => self.errors.push(
+                    key.error(format!("the secret `{name}` does not say where its value comes from"))
+                        .without_excerpt()
+                        .hint(SOURCES),
+                ),
             }
         }
         secrets
@@ -253,6 +261,12 @@ impl Reader {
             root.get(key).into_iter().for_each(|node| collect_references(node, &mut references));
         }
         for (name, node) in references.iter().filter(|(name, _)| !secrets.contains_key(name)) {
+            if !names::is_name(name) {
+                // Not repeated: it may be the secret itself.
+                let error = node.error("`secret:` must be followed by the name of a secret").without_excerpt();
+                self.errors.push(error.hint("write its name under `secrets:`, made of letters, digits, `-` and `_`"));
+                continue;
+            }
             let error = node.error(format!("the secret `{name}` is not defined"));
             self.errors.push(match did_you_mean(name, secrets.keys().map(String::as_str)) {
                 Some(guess) => error.label(format!("did you mean `{guess}`?")),
@@ -262,6 +276,8 @@ impl Reader {
         }
     }
 }
+
+const SOURCES: &str = "write `{env: VARIABLE}`, `{file: PATH}`, `{command: [PROGRAM, ARGUMENT]}` or `{generate: 32}`";
 
 /// What looks like the secret itself, where the name of its source belongs. It is not shown.
 fn misplaced(name: &str, key: &Node, source: &SecretSource) -> Option<Error> {
@@ -353,9 +369,17 @@ rules: [./rules]
 
     #[test]
     fn a_secret_where_its_source_belongs_is_refused_and_not_shown() {
-        for source in
-            ["{env: xoxb-123-abc}", "{env: 'https://h.example/T0'}", "{file: 'https://h.example/T0'}", "hunter-2"]
-        {
+        for source in [
+            "{env: xoxb-123-abc}",
+            "{env: 'https://h.example/T0'}",
+            "{file: 'https://h.example/T0'}",
+            "hunter-2",
+            "{value: hunter2}",
+            "{command: hunter2}",
+            "{generate: hunter2}",
+            "{env: [hunter2]}",
+            "{hunter2: }",
+        ] {
             let error = read("watchpost.yaml", &format!("secrets:\n  chat: {source}\n")).expect_err("refused");
             let at = error.at.clone().expect("a place");
             assert_eq!((at.line, at.excerpt.as_str()), (2, ""), "{source}");
@@ -451,6 +475,14 @@ rules: [./rules]
     fn a_secret_written_into_the_file_is_refused_without_being_repeated() {
         let error = read("watchpost.yaml", "secrets:\n  db: hunter2\n").expect_err("refused");
         assert!(!error.message.contains("hunter2") && error.hint.clone().unwrap_or_default().contains("env"));
+    }
+
+    #[test]
+    fn a_secret_where_a_reference_to_one_belongs_is_refused_and_not_shown() {
+        for text in ["components: {grafana: {admin_password: {secret: 'hunter2!'}}}\n", "secrets: hunter2"] {
+            let error = read("watchpost.yaml", text).expect_err("refused");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
     }
 
     #[test]

@@ -87,10 +87,13 @@ impl Question {
         if let Some(pattern) = self.valid_chars.as_deref().filter(|_| length > 0)
             && !matches(&format!("^(?:{pattern})$"), &text)
         {
-            return Err(Problem::new(format!("is not valid: `{text}`")).hint(format!("it must match `{pattern}`")));
+            // What may be a secret is not repeated.
+            let shown = if self.or_secret { String::new() } else { format!(": `{text}`") };
+            return Err(Problem::new(format!("is not valid{shown}")).hint(format!("it must match `{pattern}`")));
         }
         if self.invalid_chars.as_deref().is_some_and(|pattern| matches(pattern, &text)) {
-            return Err(Problem::new(format!("has a character that is not allowed: `{text}`")));
+            let shown = if self.or_secret { String::new() } else { format!(": `{text}`") };
+            return Err(Problem::new(format!("has a character that is not allowed{shown}")));
         }
         Ok(Value::String(text))
     }
@@ -137,16 +140,24 @@ fn check_secret(value: &Value) -> Result<Value, Problem> {
     if value.is_null() {
         return Ok(Value::Null);
     }
-    let name = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("secret")?.as_str());
-    match name {
+    // The value is not repeated: it may be the secret itself.
+    match named_secret(value) {
         Some(name) if is_secret_name(name) => Ok(secret_reference(name)),
-        Some(name) => Err(Problem::new(format!("does not name a secret: `{name}` is not a valid name"))
+        Some(_) => Err(Problem::new("does not name a secret: not a valid name")
             .hint("use letters, digits, `_`, `-` and `.`, and begin with a letter or a digit")),
-        // The value is not repeated: it may be the secret itself.
         None => Err(Problem::new("must name a secret, never hold its value").hint(
             "write `{secret: NAME}`, and under `secrets:` where NAME comes from: `{env: VARIABLE}` or `{file: PATH}`",
         )),
     }
+}
+
+fn named_secret(value: &Value) -> Option<&str> {
+    value.as_object().filter(|map| map.len() == 1).and_then(|map| map.get("secret")?.as_str())
+}
+
+/// `{secret: NAME}` with a valid name, or nothing.
+pub(super) fn is_secret_reference(value: &Value) -> bool {
+    value.is_null() || named_secret(value).is_some_and(is_secret_name)
 }
 
 /// A secret's name becomes the name of a file, so that it must not lead out of its folder.

@@ -77,11 +77,14 @@ impl Color {
     }
 }
 
+/// Longer waits are typos, and far beyond them clocks overflow.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 pub fn duration(text: &str) -> Result<Duration, String> {
     let seconds = parse_duration(text).filter(|seconds| *seconds > 0.0);
-    seconds
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("`{text}` is not a valid duration; write it like `90s` or `2m`"))
+    let seconds = seconds.ok_or_else(|| format!("`{text}` is not a valid duration; write it like `90s` or `2m`"))?;
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= LONGEST);
+    duration.ok_or_else(|| format!("`{text}` is too long; the longest duration is `10y`"))
 }
 
 impl Globals {
@@ -247,4 +250,20 @@ fn read_spec(path: &Path) -> Result<Spec> {
             .hint("pass `-f FILE` to name another, or run `watchpost init` to write one")
     })?;
     Ok(spec::read(&name, &text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_more_than_nothing_and_at_most_ten_years() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("10y"), Ok(LONGEST));
+        assert_eq!(
+            duration("1000000000000y"),
+            Err("`1000000000000y` is too long; the longest duration is `10y`".to_owned())
+        );
+        assert!(duration("0s").is_err() && duration("soon").is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! The end of `init`: what is missing, how to repeat it, and whether to deploy.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -16,7 +17,6 @@ use crate::spec::{SecretSource, Spec};
 use crate::ui::human::count;
 use crate::ui::style::{DIM, STRONG, paint};
 use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, WHERE};
-use crate::yaml::emit::emit;
 
 pub struct Closing<'a> {
     pub context: &'a Context,
@@ -75,13 +75,8 @@ impl Closing<'_> {
     }
 
     fn flags(&self) -> String {
-        let global = &self.context.global;
-        let mut flags = String::new();
-        let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag} {}", quoted(value)));
-        global.file.iter().for_each(|file| add("-f", &file.display().to_string()));
-        global.name.iter().for_each(|name| add("--name", name));
-        global.host.iter().for_each(|host| add("--host", host));
-        global.catalog.iter().for_each(|folder| add("--catalog", &folder.display().to_string()));
+        let flags = self.context.global.addressing().flags();
+        let mut flags: String = flags.iter().map(|word| format!(" {}", quoted(word))).collect();
         if self.replaced {
             flags.push_str(" --force");
         }
@@ -95,7 +90,7 @@ impl Closing<'_> {
         // A group of settings that stays closed is closed by default.
         let closed = |key: &str, value: &Value| key.starts_with("more.") && value == &Value::Bool(false);
         let by_flag = |key: &str| self.context.global.host.is_some() && [WHERE, HOST].contains(&key);
-        let answers: Vec<String> = self
+        let answers: BTreeMap<&String, &Value> = self
             .answers
             .iter()
             .filter(|(key, value)| {
@@ -105,13 +100,11 @@ impl Closing<'_> {
                     && defaults.get(*key) != Some(value)
                     && value.as_str() != Some("")
             })
-            .map(|(key, value)| format!("{key}: {}", emit(value).trim_end()))
             .collect();
-        if answers.is_empty() {
-            return Ok(format!("watchpost init --defaults{flags}"));
-        }
-        let answers = format!("{{{}}}", answers.join(", ")).replace('\'', r"'\''");
-        Ok(format!("echo '{answers}' | watchpost init --answers -{flags}"))
+        Ok(match answers.is_empty() {
+            true => format!("watchpost init --defaults{flags}"),
+            false => format!("echo {} | watchpost init --answers -{flags}", quoted(&flow(&answers))),
+        })
     }
 
     pub fn offer(&self, scripted: bool) -> Result<Exit> {
@@ -135,5 +128,27 @@ impl Closing<'_> {
         global.catalog.clear();
         let context = Context { ui: ui.clone(), global };
         block_on(up::deploy(&Choice::default(), true, &context))
+    }
+}
+
+/// A mapping as YAML on one line. JSON is YAML, and its texts are quoted: a comma in one ends nothing.
+fn flow(answers: &BTreeMap<&String, &Value>) -> String {
+    let entry = |(key, value): (&&String, &&Value)| format!("{key}: {value}");
+    format!("{{{}}}", answers.iter().map(entry).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn answers_on_one_line_are_read_back_as_they_were() {
+        let to = ("alerting.to".to_owned(), json!("a@x.com, b@x.com"));
+        let list = ("targets".to_owned(), json!(["a: b", "it's", "}"]));
+        let flag = ("more.grafana".to_owned(), json!(true));
+        let line = flow(&[&to, &list, &flag].into_iter().map(|(key, value)| (key, value)).collect());
+        let read: Value = crate::yaml::from_str("-", &line).expect("YAML");
+        assert_eq!(read, json!({to.0: to.1, list.0: list.1, flag.0: flag.1}), "{line}");
     }
 }

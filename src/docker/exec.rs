@@ -14,7 +14,7 @@ use super::daemon_message;
 pub struct Output {
     pub stdout: Vec<u8>,
     pub stderr: String,
-    /// `None` when reading ended before the command did.
+    /// `None` when what it printed was enough.
     pub exit_code: Option<i64>,
 }
 
@@ -27,12 +27,15 @@ pub enum ExecError {
 }
 
 /// Runs a command with `stdin` and reads what it prints until it ends, or until `enough` accepts its standard output.
+///
+/// The second argument of `enough` says whether the command has ended. How it ended is then asked only when `enough`
+/// still says no.
 pub async fn exec(
     client: &Client,
     container: &str,
     command: &[&str],
     stdin: &[u8],
-    enough: impl Fn(&[u8]) -> bool,
+    enough: impl Fn(&[u8], bool) -> bool,
 ) -> Result<Output, ExecError> {
     let config = ExecConfig {
         cmd: Some(command.iter().map(|word| (*word).to_owned()).collect()),
@@ -54,10 +57,13 @@ pub async fn exec(
                 LogOutput::StdErr { message } => result.stderr.push_str(&String::from_utf8_lossy(&message)),
                 other => result.stdout.extend_from_slice(&other.into_bytes()),
             }
-            if enough(&result.stdout) {
+            if enough(&result.stdout, false) {
                 return Ok(result);
             }
         }
+    }
+    if enough(&result.stdout, true) {
+        return Ok(result);
     }
     result.exit_code = client.docker.inspect_exec(&id).await.map_err(refused)?.exit_code;
     if result.is_missing_program() { Err(ExecError::NoSuchProgram) } else { Ok(result) }

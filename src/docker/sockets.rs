@@ -17,7 +17,7 @@ pub struct Outgoing {
 pub async fn outgoing(client: &Client, container: &str) -> Option<Outgoing> {
     // Without IPv6 there is no second table; `cat` complains of it and prints the first.
     let command = ["cat", "/proc/net/tcp", "/proc/net/tcp6"];
-    let tables = exec(client, container, &command, b"", |_| false).await.ok()?.stdout;
+    let tables = exec(client, container, &command, b"", |_, ended| ended).await.ok()?.stdout;
     let tables = String::from_utf8_lossy(&tables);
     tables.contains("local_address").then(|| parse_tables(&tables))
 }

@@ -33,7 +33,8 @@ pub(super) async fn send(
     let seconds = (timeout.as_secs() + 1).to_string();
     let command = ["timeout", &seconds, "nc", target.host, &target.port.to_string()];
     let written = written(target, request);
-    let running = exec(client, helper, &command, &written, |answer| answer.len() > LARGEST || is_whole(answer));
+    let enough = |answer: &[u8], ended: bool| answer.len() > LARGEST || is_enough(answer, ended);
+    let running = exec(client, helper, &command, &written, enough);
     let output = tokio::time::timeout(timeout, running).await.map_err(|_| TransportError::timed_out())?;
     let output = output.map_err(|error| match error {
         ExecError::NoSuchProgram => TransportError::Unreachable,
@@ -73,6 +74,11 @@ fn split(answer: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]))
 }
 
+/// After the end of the connection, any response will do.
+fn is_enough(answer: &[u8], ended: bool) -> bool {
+    if ended { status(answer).is_some() } else { is_whole(answer) }
+}
+
 /// Is the response complete? Without a length in its head, only the end of the connection can say so.
 fn is_whole(answer: &[u8]) -> bool {
     let Some((head, body)) = split(answer) else { return false };
@@ -82,10 +88,14 @@ fn is_whole(answer: &[u8]) -> bool {
     length.is_some_and(|length| body.len() >= length)
 }
 
+fn status(answer: &[u8]) -> Option<u16> {
+    let (head, _) = split(answer)?;
+    head.strip_prefix("HTTP/")?.split(' ').nth(1)?.parse().ok()
+}
+
 fn parsed(answer: &[u8]) -> Option<Response> {
-    let (head, body) = split(answer)?;
-    let status = head.strip_prefix("HTTP/")?.split(' ').nth(1)?.parse().ok()?;
-    Some(Response { status, body: String::from_utf8_lossy(body).into_owned() })
+    let (_, body) = split(answer)?;
+    Some(Response { status: status(answer)?, body: String::from_utf8_lossy(body).into_owned() })
 }
 
 /// Why no response came, in the words that other clients use.
@@ -118,6 +128,14 @@ mod tests {
         assert!(!is_whole(&text[..text.len() - 1]));
         assert_eq!(parsed(text), Some(Response { status: 401, body: "no".into() }));
         assert_eq!(parsed(b"-ERR unknown command 'GET'\r\n"), None);
+    }
+
+    #[test]
+    fn a_response_without_a_length_is_complete_at_the_end_whatever_its_body_says() {
+        let text = b"HTTP/1.0 200 OK\r\n\r\nexec: \"x\": executable file not found in $PATH";
+        assert!(!is_enough(text, false));
+        assert!(is_enough(text, true));
+        assert!(!is_enough(b"exec: \"nc\": executable file not found in $PATH", true), "nobody answered");
     }
 
     #[test]

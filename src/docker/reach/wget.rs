@@ -17,7 +17,7 @@ pub(super) async fn send(
     }
     let url = format!("http://127.0.0.1:{port}{}", request.path);
     let command = ["wget", "-q", "-O", "-", "-T", "3", &url];
-    let running = exec(client, container, &command, b"", |_| false);
+    let running = exec(client, container, &command, b"", |_, _| false);
     let output = tokio::time::timeout(timeout, running).await.map_err(|_| TransportError::timed_out())?;
     let output = output.map_err(|error| match error {
         ExecError::NoSuchProgram => TransportError::Unreachable,

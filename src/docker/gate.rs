@@ -43,7 +43,7 @@ impl Gate<'_> {
     pub async fn ready(&self, events: &mut Receiver<ContainerEvent>) -> Result<(), Failure> {
         let started = Instant::now();
         let mut events = Events::of_container(events, self.container);
-        let mut located = None;
+        let mut located = Inspection::default();
         let look = async || self.look(&mut located).await;
         let waiting = |why: &str| (self.sink)(Event::ServiceWaiting { service: self.name.into(), why: why.into() });
         match decide::until_ready(&mut events, self.timeout, look, waiting).await {
@@ -72,13 +72,16 @@ impl Gate<'_> {
     }
 
     /// Sends the probe; where it gets no answer, or there is none, the container's own state is looked at.
-    async fn look(&self, located: &mut Option<Inspection>) -> Verdict {
+    async fn look(&self, located: &mut Inspection) -> Verdict {
         let mut look = Look { has_healthcheck: self.has_healthcheck(), ..Look::default() };
         if let Some(probe) = self.probe() {
-            if located.as_ref().is_none_or(|found| found.addresses.is_empty()) {
-                *located = inspect(self.client, self.container).await.ok().flatten();
+            if located.addresses.is_empty() {
+                match self.inspect().await {
+                    Ok(found) => *located = found,
+                    Err(why) => return Verdict::Waiting(why),
+                }
             }
-            let container = located.as_ref().map(Inspection::to_container).unwrap_or_default();
+            let container = located.to_container();
             let answer = reach::get(self.client, self.http, &container, probe.port, &probe.path).await;
             look.probe = Some((probe, answer));
         }
@@ -91,7 +94,7 @@ impl Gate<'_> {
     async fn inspect(&self) -> Result<Inspection, String> {
         match inspect(self.client, self.container).await {
             Ok(found) => found.ok_or_else(|| "its container was removed".into()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(format!("{error:#}")),
         }
     }
 
@@ -99,5 +102,33 @@ impl Gate<'_> {
         let log = last_lines(self.client, self.container).await;
         let inspection = self.inspect().await.unwrap_or_default();
         failure::describe(reason, after, &inspection, log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::Extension;
+    use crate::plan::observed::Engine;
+
+    #[tokio::test]
+    async fn a_container_that_cannot_be_inspected_is_waited_for_with_the_reason_and_not_probed() {
+        let docker = bollard::Docker::connect_with_http("http://127.0.0.1:1", 1, bollard::API_DEFAULT_VERSION);
+        let client = Client { docker: docker.expect("an address"), engine: Engine::default() };
+        let probe = Probe { port: 9090, path: "/-/ready".into() };
+        let extension = Extension { probe: Some(probe), ..Extension::default() };
+        let service = Service { extension: Some(extension), ..Service::default() };
+        let http = crate::http::inside();
+        let gate = Gate {
+            client: &client,
+            http: &http,
+            name: "prometheus",
+            service: &service,
+            container: "shop-prometheus-1",
+            timeout: Duration::from_secs(1),
+            sink: &|_| {},
+        };
+        let why = gate.inspect().await.expect_err("no daemon");
+        assert_eq!(gate.look(&mut Inspection::default()).await, Verdict::Waiting(why));
     }
 }

@@ -48,7 +48,10 @@ fn container(
     let found = match &state.inspection {
         Ok(Some(found)) => found,
         Ok(None) => return vec![Finding::broken(id(name), name, "was just removed").fix(Fix::up())],
-        Err(error) => return vec![Finding::not_checked(id(name), name, "Docker does not answer").why(error)],
+        Err(error) => {
+            let inspect = Fix::docker(["inspect", &deployed.container.name]).note("shows why");
+            return vec![Finding::broken(id(name), name, "cannot be inspected").why(error).fix(inspect)];
+        }
     };
     if let Some(finding) = not_running(name, deployed, found, &state.log) {
         return vec![finding];
@@ -288,7 +291,8 @@ mod tests {
         let gone = found(ContainerState { inspection: Ok(None), ..healthy() });
         assert_eq!((gone.what.as_str(), gone.fix_text().as_str()), ("was just removed", "watchpost up"));
         let silent = found(ContainerState { inspection: Err("time-out".into()), ..healthy() });
-        assert_eq!((silent.verdict, silent.why[0].as_str()), (Verdict::NotChecked, "time-out"));
+        assert_eq!((silent.verdict, silent.why[0].as_str()), (Verdict::Broken, "time-out"));
+        assert_eq!(silent.fix_text(), "docker inspect shop-prometheus-1 (shows why)");
     }
 
     #[test]

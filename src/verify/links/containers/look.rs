@@ -44,7 +44,8 @@ pub async fn look(stack: &Stack) -> ContainersSnapshot {
 }
 
 async fn container(stack: &Stack, name: &str, deployed: &Deployed) -> ContainerState {
-    let inspection = docker::inspect(&stack.client, &deployed.container.id).await.map_err(|error| error.to_string());
+    let inspection = docker::inspect(&stack.client, &deployed.container.id).await;
+    let inspection = inspection.map_err(|error| format!("{error:#}"));
     let well = inspection.iter().flatten().all(runs_well);
     ContainerState {
         inspection,

@@ -15,8 +15,11 @@ pub fn near_limit(used: u64, limit: u64) -> Option<u64> {
 }
 
 /// Twice the limit, in whole megabytes: how much a killed service would have used is unknown, a limit reserves nothing,
-/// and a smaller step is soon followed by the next.
+/// and a smaller step is soon followed by the next. Without a limit, it is the host that lacks memory.
 pub fn raise(service: &str, limit: u64) -> Fix {
+    if limit == 0 {
+        return Fix::words("free memory on the Docker host, or move services off it");
+    }
     let memory = limit.saturating_mul(2).div_ceil(MIB).max(LEAST);
     Fix::set(format_args!("{service}.memory"), format_args!("{memory}m")).or(Fix::spec(
         format!("components.{service}.memory"),
@@ -51,5 +54,10 @@ mod tests {
         assert!(text.starts_with("watchpost up --set prometheus.memory=256m, or in watchpost.yaml"), "{text}");
         assert!(raise("x", 6 * MIB).to_string().contains("x.memory=64m"));
         assert!(raise("x", 33 * MIB + 1).to_string().contains("x.memory=67m"));
+    }
+
+    #[test]
+    fn without_a_limit_the_host_needs_memory_and_no_limit_is_set() {
+        assert_eq!(raise("x", 0), Fix::words("free memory on the Docker host, or move services off it"));
     }
 }

@@ -66,10 +66,6 @@ impl FailedReceiver<'_> {
         }
     }
 
-    fn address_setting(&self) -> String {
-        self.address_key().map_or_else(|| self.settings(), |key| self.setting(key))
-    }
-
     fn login_setting(&self) -> String {
         self.login_key().map_or_else(|| self.settings(), |key| self.setting(key))
     }
@@ -99,13 +95,30 @@ impl FailedReceiver<'_> {
         Fix::spec("alerting.receivers", what).then(Fix::up())
     }
 
-    fn correct_address(&self) -> Fix {
-        self.correct(&self.address_setting())
+    /// `None` for a service with a fixed address, such as Telegram.
+    fn correct_address(&self) -> Option<Fix> {
+        Some(self.correct(&self.setting(self.address_key()?)))
+    }
+
+    fn or_correct_address(&self, fix: Fix) -> Fix {
+        match self.correct_address() {
+            Some(correct) => fix.or(correct),
+            None => fix,
+        }
+    }
+
+    /// What fixes the way to the receiver: `fix`, or another address where one is configured.
+    fn fix_way(&self, fix: Fix) -> Fix {
+        self.correct_address().map_or_else(reach_service, |correct| fix.or(correct))
     }
 
     fn test_again(&self) -> Fix {
         Fix::watchpost(["alerts", "test", self.receiver])
     }
+}
+
+fn reach_service() -> Fix {
+    Fix::words("let the Docker host resolve and reach the service")
 }
 
 /// The failure behind Alertmanager's words for an attempt.
@@ -118,18 +131,18 @@ pub fn explain(receiver: &FailedReceiver<'_>, error: &str) -> DeliveryFailure {
     let place = receiver.place();
     let (what, fix) = if says(&["connection refused"]) {
         let place = dialled(error).unwrap_or(place);
-        let fix = Fix::words(format!("start what listens at {place}")).or(receiver.correct_address());
+        let fix = receiver.fix_way(Fix::words(format!("start what listens at {place}")));
         (format!("refuses the connection: nothing listens at {place}"), fix)
     } else if says(&["no such host", "server misbehaving"]) {
         let host = receiver.address().map_or_else(|| "its host".into(), |(host, _)| format!("the host `{host}`"));
-        (format!("cannot be found: {host} has no address"), receiver.correct_address())
+        (format!("cannot be found: {host} has no address"), receiver.correct_address().unwrap_or_else(reach_service))
     } else if receiver.kind == "email" {
         smtp(receiver, error)
     } else if says(&["x509", "tls:", "certificate"]) {
-        let fix = Fix::words(format!("install a valid certificate on {place}")).or(receiver.correct_address());
+        let fix = receiver.or_correct_address(Fix::words(format!("install a valid certificate on {place}")));
         ("has a certificate that Alertmanager does not trust".into(), fix)
     } else if says(&["server gave http response to https client"]) {
-        ("speaks HTTP, not HTTPS".into(), receiver.correct_address())
+        ("speaks HTTP, not HTTPS".into(), receiver.correct_address().unwrap_or_else(reach_service))
     } else if says(&["no such file", "permission denied"]) {
         ("has a secret that Alertmanager cannot read".into(), Fix::up())
     } else if says(&["no route to host", "unreachable", "i/o timeout"]) {
@@ -142,7 +155,7 @@ pub fn explain(receiver: &FailedReceiver<'_>, error: &str) -> DeliveryFailure {
 
 fn open_the_way(receiver: &FailedReceiver<'_>) -> Fix {
     let open = format!("let the Docker host connect to {}", receiver.place());
-    Fix::words(open).or(receiver.correct_address())
+    receiver.fix_way(Fix::words(open))
 }
 
 fn http_status(error: &str) -> Option<(u16, String)> {
@@ -191,6 +204,9 @@ fn smtp(receiver: &FailedReceiver<'_>, error: &str) -> (String, Fix) {
     let (what, settings) = if lower.contains("unencrypted connection") {
         let settings = "`smarthost` (the port for TLS, mostly 587 or 465)";
         ("offers no encryption, so Alertmanager does not send the password", settings.to_owned())
+    } else if ["x509", "tls:", "tls connection"].iter().any(|text| lower.contains(text)) {
+        // Before STARTTLS, since the error of a certificate names the command too.
+        ("does not agree with Alertmanager on TLS", "`smarthost`".to_owned())
     } else if lower.contains("starttls") {
         let plain = format!("set `require_tls: false` for the receiver `{}`", receiver.receiver);
         let plain = Fix::spec("alerting.receivers", plain).then(Fix::up());
@@ -198,8 +214,6 @@ fn smtp(receiver: &FailedReceiver<'_>, error: &str) -> (String, Fix) {
             "offers no encryption (STARTTLS)".into(),
             receiver.correct("`smarthost` (the port for TLS)").or(plain),
         );
-    } else if lower.contains("x509") || lower.contains("tls:") {
-        ("does not agree with Alertmanager on TLS", "`smarthost`".to_owned())
     } else if lower.contains("auth") || coded(r"\b5(30|34|35|38)\b") {
         ("rejects the login", format!("`auth_username` and {}", receiver.setting("auth_password")))
     } else if coded(r"\b(55[0-4]|45[0-4])\b") {
@@ -217,7 +231,7 @@ pub fn unanswered(receiver: &FailedReceiver<'_>, seconds: u64, connection: Conne
         Connection::Established => (
             format!("accepted the connection but has not answered for {seconds} s"),
             "the server there hangs, or is not such a receiver",
-            Fix::words(format!("restart what listens at {place}")).or(receiver.correct_address()),
+            receiver.fix_way(Fix::words(format!("restart what listens at {place}"))),
         ),
         Connection::Pending => (
             format!("does not accept the connection: no answer from {place} for {seconds} s"),
@@ -227,7 +241,7 @@ pub fn unanswered(receiver: &FailedReceiver<'_>, seconds: u64, connection: Conne
         Connection::Unknown => (
             format!("has not answered for {seconds} s"),
             "the receiver hangs or is unreachable",
-            Fix::words(format!("check what listens at {place}")).or(receiver.correct_address()),
+            receiver.fix_way(Fix::words(format!("check what listens at {place}"))),
         ),
     };
     DeliveryFailure { what, why: vec![why.into()], fix }
@@ -304,7 +318,8 @@ mod tests {
             explained("email", mail.clone(), "*smtp.plainAuth auth: unencrypted connection"),
             explained("email", mail.clone(), starttls),
             explained("email", mail.clone(), "*smtp.loginAuth auth: 535 5.7.8 authentication failed"),
-            explained("email", mail.clone(), "x509: certificate signed by unknown authority"),
+            explained("email", mail.clone(), "send STARTTLS command: tls: failed to verify certificate: x509: unknown"),
+            explained("email", mail.clone(), "establish TLS connection to server: EOF"),
             explained("email", mail.clone(), "send RCPT command: 550 no such user"),
             explained("email", mail.clone(), "something new"),
             explained(
@@ -317,11 +332,25 @@ mod tests {
         offers no encryption, so Alertmanager does not send the password | Alertmanager says: *smtp.plainAuth auth: unencrypted connection | in watchpost.yaml under `alerting.receivers`: correct `smarthost` (the port for TLS, mostly 587 or 465) of the receiver `oncall`, then watchpost up
         offers no encryption (STARTTLS) | Alertmanager says: 'require_tls' is true (default) but "mail:25" does not advertise the STARTTLS extension | in watchpost.yaml under `alerting.receivers`: correct `smarthost` (the port for TLS) of the receiver `oncall`, then watchpost up, or in watchpost.yaml under `alerting.receivers`: set `require_tls: false` for the receiver `oncall`, then watchpost up
         rejects the login | Alertmanager says: *smtp.loginAuth auth: 535 5.7.8 authentication failed | in watchpost.yaml under `alerting.receivers`: correct `auth_username` and `auth_password` (the secret `mail`) of the receiver `oncall`, then watchpost up
-        does not agree with Alertmanager on TLS | Alertmanager says: x509: certificate signed by unknown authority | in watchpost.yaml under `alerting.receivers`: correct `smarthost` of the receiver `oncall`, then watchpost up
+        does not agree with Alertmanager on TLS | Alertmanager says: send STARTTLS command: tls: failed to verify certificate: x509: unknown | in watchpost.yaml under `alerting.receivers`: correct `smarthost` of the receiver `oncall`, then watchpost up
+        does not agree with Alertmanager on TLS | Alertmanager says: establish TLS connection to server: EOF | in watchpost.yaml under `alerting.receivers`: correct `smarthost` of the receiver `oncall`, then watchpost up
         rejects the message | Alertmanager says: send RCPT command: 550 no such user | in watchpost.yaml under `alerting.receivers`: correct `to` and `from` of the receiver `oncall`, then watchpost up
         rejects the message | Alertmanager says: something new | in watchpost.yaml under `alerting.receivers`: correct `smarthost` of the receiver `oncall`, then watchpost up
         refuses the connection: nothing listens at 10.0.0.2:587 | Alertmanager says: establish connection to server: dial tcp 10.0.0.2:587: connect: connection refused | start what listens at 10.0.0.2:587, or in watchpost.yaml under `alerting.receivers`: correct `smarthost` of the receiver `oncall`, then watchpost up
         "#);
+    }
+
+    #[test]
+    fn a_receiver_without_an_address_of_its_own_is_never_blamed_for_the_network() {
+        let telegram = json!({"bot_token_file": "/run/secrets/telegram", "chat_id": 1});
+        for error in [
+            "dial tcp: lookup api.telegram.org on 127.0.0.11:53: no such host",
+            "dial tcp 10.0.0.1:443: connect: connection refused",
+            "dial tcp 10.0.0.1:443: i/o timeout",
+        ] {
+            let fix = with("telegram", telegram.clone(), |receiver| explain(receiver, error).fix);
+            assert_eq!(fix, reach_service(), "{error}");
+        }
     }
 
     #[test]

@@ -12,13 +12,13 @@ pub fn succeeded(component: &str, metrics: &Exposition) -> Option<bool> {
 /// A service whose last reload failed; `log` holds its last lines, where they were read.
 pub fn rejected(id: impl Into<String>, service: &str, container: &str, log: &[String]) -> Finding {
     let finding = Finding::broken(id, service, "rejected the new configuration and still runs the old one");
-    let finding = match reason(log) {
-        Some(reason) => finding.why(reason),
-        None => finding.why(format!("the log of `{service}` shows why")),
-    };
     let correct = Step::Edit { file: None, at: None, what: format!("correct what `{service}` rejects") };
     let correct = Fix { steps: vec![correct], or: None };
-    finding.fix(correct.then(Fix::up()).then(Fix::docker(["kill", "-s", "HUP", container])))
+    let correct = correct.then(Fix::up()).then(Fix::docker(["kill", "-s", "HUP", container]));
+    match reason(log) {
+        Some(reason) => finding.why(reason).fix(correct),
+        None => finding.fix(Fix::watchpost(["logs", service]).note("shows why").then(correct)),
+    }
 }
 
 /// What the last failed reload says in the log: `err="..."` of Alertmanager's and Prometheus's line about it.
@@ -61,6 +61,7 @@ mod tests {
         let finding = rejected("reload:prometheus", "prometheus", "shop-prometheus-1", &prometheus);
         assert!(finding.why[0].ends_with("unmarshal errors:   line 2: field globall not found in type config.plain"));
         let unknown = rejected("reload:prometheus", "prometheus", "shop-prometheus-1", &log[1..]);
-        assert_eq!(unknown.why, ["the log of `prometheus` shows why"]);
+        let fix = unknown.fix_text();
+        assert!(fix.starts_with("watchpost logs prometheus (shows why), then in watchpost.yaml: correct"), "{fix}");
     }
 }

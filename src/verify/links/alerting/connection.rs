@@ -58,7 +58,6 @@ pub fn judge(prometheus: &ServiceState, connections: &[Connection]) -> Vec<Findi
 fn judge_one(prometheus: &ServiceState, connection: &Connection) -> Finding {
     let target = connection.target.as_str();
     let id = format!("alertmanager:{target}");
-    let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
     if !connection.active {
         return Finding::broken(id, target, "is not among the Alertmanagers that Prometheus sends to")
             .why("prometheus.yml names it, but the configuration in force does not")
@@ -67,7 +66,11 @@ fn judge_one(prometheus: &ServiceState, connection: &Connection) -> Finding {
     match &connection.answer {
         Answer::Ready => Finding::ok(id, target),
         Answer::Status(status) => {
-            Finding::broken(id, target, format!("answers {status} to Prometheus")).fix(Fix::watchpost(["logs", host]))
+            let log = match &connection.peer {
+                Some(peer) => Fix::watchpost(["logs", &peer.service]).note("shows why"),
+                None => Fix::words(format!("read the log of what listens at {target}")),
+            };
+            Finding::broken(id, target, format!("answers {status} to Prometheus")).fix(log)
         }
         Answer::CannotAsk => Finding::not_checked(id, target, "Prometheus's container has nothing to ask with"),
         Answer::None(why) => {
@@ -136,6 +139,7 @@ mod tests {
         let lines = [
             line(&found(&inactive)),
             line(&found(&connection(Answer::Status(503), peer(true, None)))),
+            line(&found(&connection(Answer::Status(503), None))),
             line(&found(&connection(refused(), None))),
             line(&found(&connection(refused(), peer(false, None)))),
             line(&found(&connection(refused(), peer(true, Some("shop_default"))))),
@@ -143,7 +147,8 @@ mod tests {
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"
         alertmanager:alertmanager:9093 is not among the Alertmanagers that Prometheus sends to | prometheus.yml names it, but the configuration in force does not | docker restart shop-prometheus-1
-        alertmanager:alertmanager:9093 answers 503 to Prometheus |  | watchpost logs alertmanager
+        alertmanager:alertmanager:9093 answers 503 to Prometheus |  | watchpost logs alertmanager (shows why)
+        alertmanager:alertmanager:9093 answers 503 to Prometheus |  | read the log of what listens at alertmanager:9093
         alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused |  | start what listens at alertmanager:9093, or in watchpost.yaml: correct `alertmanager:9093`, then watchpost up
         alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused |  | watchpost up
         alertmanager:alertmanager:9093 is unreachable for Prometheus: connection refused | the container shop-alertmanager-1 is not in the network shop_default | docker network connect --alias alertmanager shop_default shop-alertmanager-1

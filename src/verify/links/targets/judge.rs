@@ -1,6 +1,6 @@
 //! Which targets fail, why, and what fixes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::look::{CutOff, FailingTarget, TargetsSnapshot};
 use super::scrape_error::{ScrapeError, ScrapeFailure, explain};
@@ -85,19 +85,25 @@ fn target(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -
         "unknown" => Finding::not_checked(id(target), target.name(), "was not scraped yet")
             .why(format!("Prometheus scrapes it every {}", target.scrape_interval))
             .fix(Fix::watchpost(["verify"]).note("a little later")),
-        _ => silent_exporter(snapshot, targets, target).unwrap_or_else(|| failing(snapshot, targets, target)),
+        _ => match silent_exporter(snapshot, &targets.logs, target) {
+            Some(exporter) => cut_off(snapshot, targets, &exporter),
+            None => failing(snapshot, targets, target),
+        },
     }
 }
 
 /// An exporter that gives no answer because it waits for what it watches: its log says for what.
-fn silent_exporter(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -> Option<Finding> {
+pub fn silent_exporter(
+    snapshot: &Snapshot<'_>,
+    logs: &BTreeMap<String, Vec<String>>,
+    target: &Target,
+) -> Option<CutOff> {
     let instance = address(&target.scrape_url).0;
     let deployed = snapshot.services.get(instance)?;
     let manifest = &snapshot.catalog.components.get(deployed.component())?.manifest;
     manifest.scrape.as_ref()?.up.as_ref()?;
-    docker::error_line(targets.logs.get(instance)?)?;
-    let exporter = CutOff { job: target.label("job").to_owned(), instance: instance.to_owned() };
-    Some(cut_off(snapshot, targets, &exporter))
+    docker::error_line(logs.get(instance)?)?;
+    Some(CutOff { job: target.label("job").to_owned(), instance: instance.to_owned() })
 }
 
 fn failing(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -> Finding {
@@ -171,12 +177,13 @@ fn cut_off(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, exporter: &CutOff
     let CutOff { job, instance } = exporter;
     let name = format!("{job}/{instance}");
     let finding = |what: &str| Finding::broken(format!("target:{name}"), &name, what);
-    let logs = || Fix::watchpost(["logs", instance]).note("may show why");
     let Some(deployed) = snapshot.services.get(instance) else {
-        return finding("the exporter does not reach what it watches").fix(logs());
+        let log = Fix::words(format!("read the log of the exporter `{instance}`"));
+        return finding("the exporter does not reach what it watches").fix(log);
     };
     let Some(line) = targets.logs.get(instance).and_then(|log| docker::error_or_last_line(log)) else {
-        return finding("the exporter does not reach what it watches, and its log does not say why").fix(logs());
+        return finding("the exporter does not reach what it watches, and its log does not say why")
+            .fix(Fix::watchpost(["logs", instance]).note("may show why"));
     };
     // In Go the cause comes last: `cannot open: pq: no such role`.
     let cause = line.rsplit(": ").next().unwrap_or(&line);
@@ -320,9 +327,9 @@ mod tests {
             text += &format!("{}: {}\n  fix: {}\n", finding.id, finding.what, finding.fix_text());
         }
         insta::assert_snapshot!(text, @r"
-        target:gone/shop:80: it answers 404: that path does not exist
+        target:gone/shop:80: the target answers 404: it has no such path
           fix: in watchpost.yaml under `targets`: correct the path or port of the job `gone`, then watchpost up
-        target:login/shop:80: it answers 401: it asks for a login
+        target:login/shop:80: the target answers 401 and requires a login
           fix: in watchpost.yaml under `targets`: give the job `login` a login, or let Prometheus in without one, then watchpost up
         target:nowhere/no-such-host:80: DNS: the host `no-such-host` does not exist
           fix: in watchpost.yaml under `targets`: correct the address of the job `nowhere`, then watchpost up

@@ -7,6 +7,8 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::address;
+use super::judge::silent_exporter;
+use super::scrape_error::{ScrapeFailure, explain};
 use crate::clients::prometheus::{Prometheus, Target};
 use crate::deployed::prometheus::rendered_jobs;
 use crate::deployed::redact;
@@ -41,7 +43,7 @@ pub struct TargetsSnapshot {
 pub struct FailingTarget {
     /// What a container of the stack gets when it asks the same: `401 Unauthorized`; `None` when none can ask.
     pub answer: Option<String>,
-    /// Ports that the image of the target's container declares.
+    /// Ports that the image of the target's container declares, when the target refuses the connection.
     pub ports: Vec<u16>,
 }
 
@@ -57,26 +59,34 @@ pub async fn look(stack: &Stack, snapshot: &Snapshot<'_>) -> TargetsSnapshot {
         return TargetsSnapshot::default();
     };
     let down: Vec<&Target> = targets.iter().filter(|target| target.health == "down").collect();
-    let failing = stream::iter(down.iter().map(|target| failing(stack, target)));
-    let failing = failing.buffered(AT_ONCE).collect::<Vec<_>>();
-    let (failing, jobs, accepted, cut_off, failed_probes) = tokio::join!(
-        failing,
+    let (jobs, accepted, cut_off, failed_probes) = tokio::join!(
         rendered_jobs(stack),
         accepted(&prometheus),
         cut_off(stack, snapshot, &prometheus),
         failed_probes(&prometheus),
     );
-    let urls = down.iter().map(|target| target.scrape_url.clone());
-    let failing = urls.zip(failing).collect();
     let logs = logs(stack, &down, &cut_off, accepted).await;
+    // Where an exporter's log names the cause, its target is not asked.
+    let unexplained = down.into_iter().filter(|target| silent_exporter(snapshot, &logs, target).is_none());
+    let failing = unexplained.map(async |target| (target.scrape_url.clone(), failing(stack, target).await));
+    let failing = stream::iter(failing).buffered(AT_ONCE).collect().await;
     TargetsSnapshot { jobs, accepted, failing, cut_off, failed_probes, logs }
 }
 
 async fn failing(stack: &Stack, target: &Target) -> FailingTarget {
-    let (host, _) = address(&target.scrape_url);
-    let (answer, container) = tokio::join!(answer(stack, target), docker::inspect(&stack.client, host));
-    let ports = container.ok().flatten().map(|container| container.exposed_ports).unwrap_or_default();
+    let (answer, ports) = tokio::join!(answer(stack, target), ports(stack, target));
     FailingTarget { answer, ports }
+}
+
+/// Asked only where the port may be wrong.
+async fn ports(stack: &Stack, target: &Target) -> Vec<u16> {
+    let (host, port) = address(&target.scrape_url);
+    let error = explain(&target.last_error, host, port, &target.scrape_timeout);
+    if error.failure != ScrapeFailure::Refused {
+        return Vec::new();
+    }
+    let container = docker::inspect(&stack.client, host).await.ok().flatten();
+    container.map(|container| container.exposed_ports).unwrap_or_default()
 }
 
 /// What a container of the stack gets when it asks the same.

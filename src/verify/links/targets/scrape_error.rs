@@ -56,9 +56,9 @@ pub fn explain(error: &str, host: &str, port: u16, timeout: &str) -> ScrapeError
         ScrapeFailure::TimedOut => format!("no answer within {timeout}"),
         ScrapeFailure::Login => {
             let status = if lower.contains("403") { 403 } else { 401 };
-            format!("it answers {status}: it asks for a login")
+            format!("the target answers {status} and requires a login")
         }
-        ScrapeFailure::NotFound => "it answers 404: that path does not exist".into(),
+        ScrapeFailure::NotFound => "the target answers 404: it has no such path".into(),
         ScrapeFailure::NotMetrics => "its answer is not in Prometheus's format".into(),
         ScrapeFailure::Tls => format!("TLS: {}", error.rsplit(": ").next().unwrap_or(error)),
         ScrapeFailure::Other => error.to_owned(),

@@ -117,15 +117,10 @@ impl Stack {
         if services.is_empty() {
             return Err(Error::new(format!("nothing of the stack `{name}` is deployed here"))
                 .cause(format!("looked on {}", client.engine.name))
-                .hint("`watchpost up` deploys it; is `--name` or the host right?"));
+                .hint("check `--name` and the host, or deploy with `watchpost up`"));
         }
         let asked = services.keys().map(|service| (service.clone(), Asked::default())).collect();
         Ok(Self { client: client.clone(), name: name.to_owned(), services, http: crate::http::inside(), asked })
-    }
-
-    /// The first service of a component, by name.
-    pub fn of(&self, component: &str) -> Option<(&str, &Deployed)> {
-        self.first_of(component)
     }
 
     /// The first service of a component, by name.
@@ -196,12 +191,6 @@ impl Stack {
         values
     }
 
-    /// `docker`, with the host when it is not the local one: for commands that fix.
-    pub fn docker(&self) -> String {
-        let engine = &self.client.engine;
-        if engine.local { "docker".into() } else { format!("docker --host {}", engine.name) }
-    }
-
     /// The Docker host that a plain `docker` does not reach by itself.
     pub fn docker_host(&self) -> Option<&str> {
         let engine = &self.client.engine;
@@ -209,18 +198,18 @@ impl Stack {
     }
 
     pub async fn prometheus(&self) -> Option<Prometheus<'_>> {
-        let (name, _) = self.of("prometheus")?;
+        let (name, _) = self.first_of("prometheus")?;
         Some(Prometheus::new(self.endpoint(name).await?))
     }
 
     pub async fn alertmanager(&self) -> Option<Alertmanager<'_>> {
-        let (name, _) = self.of("alertmanager")?;
+        let (name, _) = self.first_of("alertmanager")?;
         Some(Alertmanager::new(self.endpoint(name).await?))
     }
 
     /// Grafana with its administrator's login, read from the service's own secret.
     pub async fn grafana(&self) -> Option<Grafana<'_>> {
-        let (name, deployed) = self.of("grafana")?;
+        let (name, deployed) = self.first_of("grafana")?;
         let environment = &deployed.service.environment;
         let user = environment.get("GF_SECURITY_ADMIN_USER").map_or("admin", String::as_str);
         let path = environment.get("GF_SECURITY_ADMIN_PASSWORD__FILE")?;

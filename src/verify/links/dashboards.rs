@@ -25,12 +25,12 @@ pub use drift::{DashboardDrift, State, StoredDashboards, drift};
 pub use look::DashboardsSnapshot;
 
 pub async fn check(stack: &Stack, chain: &Snapshot<'_>) -> Checked {
-    judge(DashboardsSnapshot::look(stack).await.as_ref(), chain)
+    judge(DashboardsSnapshot::look(stack, chain).await.as_ref(), chain)
 }
 
 /// Opens Grafana with the stack's login. Errors: the finding that says why not.
 pub async fn open(stack: &Stack) -> Result<OpenGrafana<'_>, Box<Finding>> {
-    let Some((service, deployed)) = stack.of("grafana") else {
+    let Some((service, deployed)) = stack.first_of("grafana") else {
         return Err(Box::new(Finding::broken("grafana", "Grafana", "this stack has no Grafana")));
     };
     let (access, opened) = access::look(stack, service, deployed).await;

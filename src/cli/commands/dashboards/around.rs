@@ -104,7 +104,7 @@ pub async fn surroundings(context: &Context, texts: &[&str], offline: bool) -> R
 
 /// Adds what Grafana and Prometheus say.
 async fn add_live(context: &Context, stack: &Stack, texts: &[&str], around: &mut Surroundings) {
-    if let Some((service, _)) = stack.of("grafana") {
+    if let Some((service, _)) = stack.first_of("grafana") {
         around.scrape_interval = scrape_interval(stack.files(service).await).or(around.scrape_interval);
     }
     // Data sources may have been added in Grafana.

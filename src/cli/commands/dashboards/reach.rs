@@ -21,7 +21,7 @@ pub async fn stack(context: &Context) -> Result<Stack> {
 ///
 /// Errors: the stack has no Grafana, Grafana does not answer, or it rejects the login; the hint is the fix.
 pub async fn grafana<'a>(context: &Context, stack: &'a Stack) -> Result<(OpenGrafana<'a>, Provisioning)> {
-    let Some((service, _)) = stack.of("grafana") else {
+    let Some((service, _)) = stack.first_of("grafana") else {
         bail!(
             Error::new(format!("the stack `{}` has no Grafana", stack.name))
                 .hint("`watchpost catalog show grafana` lists its settings")

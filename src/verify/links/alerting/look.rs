@@ -46,8 +46,8 @@ pub struct AlertingSnapshot {
 pub async fn look(stack: &Stack, groups: &[Group]) -> AlertingSnapshot {
     let (connections, config, reload_succeeded) =
         tokio::join!(connections(stack), config_in_force(stack), reload_succeeded(stack));
-    // Across a broken connection nothing arrives: not waited for.
-    let watchdog = match connections.iter().all(Connection::holds) {
+    // Across a broken connection nothing arrives, and an Alertmanager that is silent shows nothing: not waited for.
+    let watchdog = match config.is_ok() && connections.iter().all(Connection::holds) {
         true => arrival(stack, groups).await,
         false => None,
     };

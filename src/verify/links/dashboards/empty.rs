@@ -43,17 +43,24 @@ fn required_labels(selector: &Selector) -> Vec<&str> {
     matchers.map(|matcher| matcher.label.as_str()).collect()
 }
 
+/// Is its metric among `names`, all that Prometheus has?
+fn is_present(selector: &Selector, names: &BTreeSet<String>) -> bool {
+    selector.metric.is_empty() || names.contains(&selector.metric)
+}
+
 /// The first selector without series that keeps the query from yielding anything.
-fn blocking_selector(query: &Query, answers: &Answers) -> Option<Selector> {
-    let exists = |selector: &Selector| answers.get(&count_of(&selector.text)) != Some(&Some(0.0));
+fn blocking_selector(query: &Query, names: &BTreeSet<String>, answers: &Answers) -> Option<Selector> {
+    let exists =
+        |selector: &Selector| is_present(selector, names) && answers.get(&count_of(&selector.text)) != Some(&Some(0.0));
     query.can_yield(&exists).err().map(|missing| missing.selector)
 }
 
-/// What Prometheus must still be asked before the empty panels can be explained.
+/// What Prometheus must still be asked before the empty panels can be explained. `names`: all metrics that it has.
 pub fn open_questions(
     cases: &[Case<'_>],
     outcomes: &Outcomes,
     sources: &Sources<'_>,
+    names: &BTreeSet<String>,
     answers: &Answers,
 ) -> BTreeSet<String> {
     let mut open = BTreeSet::new();
@@ -64,20 +71,26 @@ pub fn open_questions(
             continue;
         }
         if let Some(query) = parsed(run, sources) {
-            open.extend(questions(&query, answers));
+            open.extend(questions(&query, names, answers));
         }
     }
     open.retain(|question| !answers.contains_key(question));
     open
 }
 
-/// First whether each selector has series; then about the label that is missing, or the samples in each range.
-fn questions(query: &Query, answers: &Answers) -> Vec<String> {
-    let counts: Vec<String> = query.selectors().iter().map(|selector| count_of(&selector.text)).collect();
+/// First whether each selector has series; then about the label that is missing, or the samples in each range. Nothing
+/// about a metric that is absent: its name is the cause.
+fn questions(query: &Query, names: &BTreeSet<String>, answers: &Answers) -> Vec<String> {
+    if query.can_yield(&|selector| is_present(selector, names)).is_err() {
+        return Vec::new();
+    }
+    let selectors = query.selectors();
+    let present = selectors.iter().filter(|selector| is_present(selector, names));
+    let counts: Vec<String> = present.map(|selector| count_of(&selector.text)).collect();
     if counts.iter().any(|count| !answers.contains_key(count)) {
         return counts;
     }
-    match blocking_selector(query, answers) {
+    match blocking_selector(query, names, answers) {
         Some(selector) => {
             required_labels(&selector).into_iter().map(|label| count_with_label(&selector, label)).collect()
         }
@@ -133,11 +146,10 @@ impl Explainer<'_> {
         let Ok(names) = &self.chain.names else {
             return case.not_checked("it shows nothing, and Prometheus cannot be asked why");
         };
-        let exists = |selector: &Selector| selector.metric.is_empty() || names.contains(&selector.metric);
-        if let Err(missing) = query.can_yield(&exists) {
+        if let Err(missing) = query.can_yield(&|selector| is_present(selector, names)) {
             return self.missing_metric(case, &missing.selector, case.correct_query());
         }
-        match blocking_selector(&query, self.answers) {
+        match blocking_selector(&query, names, self.answers) {
             Some(selector) => self.no_series(case, &selector),
             None => self.nothing_now(case, &query),
         }

@@ -16,6 +16,7 @@ use crate::verify::links::dashboards::once::Once;
 use crate::verify::links::dashboards::queries::Outcomes;
 use crate::verify::links::dashboards::variables::{Resolved, resolve};
 use crate::verify::links::dashboards::{data_sources, empty};
+use crate::verify::snapshot::Snapshot;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DashboardsSnapshot {
@@ -40,8 +41,8 @@ pub struct DashboardsSnapshot {
 
 impl DashboardsSnapshot {
     /// `None` when the stack has no Grafana.
-    pub async fn look(stack: &Stack) -> Option<Self> {
-        let (service, deployed) = stack.of("grafana")?;
+    pub async fn look(stack: &Stack, chain: &Snapshot<'_>) -> Option<Self> {
+        let (service, deployed) = stack.first_of("grafana")?;
         let (access, opened) = access::look(stack, service, deployed).await;
         let stopped = stack.services.iter().filter(|(_, deployed)| !deployed.is_running());
         let mut seen = Self {
@@ -58,12 +59,12 @@ impl DashboardsSnapshot {
         };
         if let Some(opened) = opened {
             seen.data_sources = opened.data_sources;
-            seen.look_inside(stack, &opened.grafana).await;
+            seen.look_inside(stack, &opened.grafana, chain).await;
         }
         Some(seen)
     }
 
-    async fn look_inside(&mut self, stack: &Stack, grafana: &Grafana<'_>) {
+    async fn look_inside(&mut self, stack: &Stack, grafana: &Grafana<'_>, chain: &Snapshot<'_>) {
         let (health, stored) = tokio::join!(
             data_sources::look(grafana, &self.data_sources, &self.provisioning),
             StoredDashboards::look(grafana, &self.provisioning),
@@ -77,10 +78,10 @@ impl DashboardsSnapshot {
         let cases = cases(&dashboards, &self.variables, &sources, self.now);
         let outcomes = outcomes(grafana, &self.data_sources, &cases).await;
         let mut answers = empty::Answers::new();
-        if let Some(prometheus) = stack.prometheus().await {
+        if let (Some(prometheus), Ok(names)) = (stack.prometheus().await, &chain.names) {
             // Two rounds: what to ask next depends on what exists.
             loop {
-                let open = empty::open_questions(&cases, &outcomes, &sources, &answers);
+                let open = empty::open_questions(&cases, &outcomes, &sources, names, &answers);
                 if open.is_empty() {
                     break;
                 }

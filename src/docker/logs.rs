@@ -77,9 +77,14 @@ pub fn logs<'a>(
     Ok(select_all(streams))
 }
 
-/// What one container logs from now on, line by line.
-pub fn follow<'a>(client: &'a Client, container: &str) -> impl Stream<Item = String> + Unpin + 'a + use<'a> {
-    let query = LogsOptions { follow: true, stdout: true, stderr: true, tail: "0".into(), ..Default::default() };
+/// What one container logs from `since` on, line by line, in seconds since the epoch by the host's clock. The daemon is
+/// asked at the first poll, so that "from now on" would miss lines.
+pub fn follow<'a>(
+    client: &'a Client,
+    container: &str,
+    since: i32,
+) -> impl Stream<Item = String> + Unpin + 'a + use<'a> {
+    let query = LogsOptions { follow: true, stdout: true, stderr: true, since, ..Default::default() };
     let chunks = client.docker.logs(container, Some(query));
     let lines = chunks.flat_map(|chunk| {
         let text = chunk.map(|chunk| chunk.to_string()).unwrap_or_default();

@@ -143,9 +143,9 @@ async fn follow(
     let stopped = || ApiError::new("it does not run");
     let (service, deployed) = stack.first_of("alertmanager").ok_or_else(stopped)?;
     let client = stack.alertmanager().await.ok_or_else(stopped)?;
-    // Listened to before anything is sent, so that no line is missed.
-    let log = docker::follow(&stack.client, &deployed.container.id);
     let (ahead, config, secrets) = tokio::join!(clock_ahead(stack), deployed_config(stack), stack.secrets(service));
+    // From a moment before anything is sent, so that no line is missed.
+    let log = docker::follow(&stack.client, &deployed.container.id, (time::now() + ahead) as i32);
     let metrics = client.metrics().await?;
     let began = Instant::now();
     let trackers = deliveries.into_iter().map(|delivery| DeliveryTracker::new(delivery, &metrics, Duration::ZERO));

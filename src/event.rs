@@ -75,7 +75,7 @@ pub enum Event {
     ProofWaiting {
         what: String,
     },
-    /// A test alert on its way to a receiver: `sent, waiting for an answer`.
+    /// A test alert on its way to a receiver: `sent; waiting for the answer`.
     DeliveryStep {
         receiver: String,
         step: String,

@@ -80,5 +80,5 @@ async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
         return Checked::not_checked(Link::Delivery, "this stack has no Alertmanager", None);
     }
     let how = Fix::watchpost(["alerts", "test"]).or(Fix::watchpost(["verify", "--deliver"]));
-    Checked::not_checked(Link::Delivery, "it would send a test alert to every receiver", Some(how))
+    Checked::not_checked(Link::Delivery, "this check sends a test alert to every receiver", Some(how))
 }

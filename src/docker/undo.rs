@@ -102,9 +102,11 @@ impl<'a> Problems<'a> {
         if self.old.is_empty() {
             return error;
         }
-        let old = self.old.iter().map(|id| format!("`{}`", id.get(..12).unwrap_or(id))).collect::<Vec<_>>().join(", ");
+        let old: Vec<String> = self.old.iter().map(|id| format!("`{}`", id.get(..12).unwrap_or(id))).collect();
+        let (are, them) = if old.len() == 1 { ("container is", "it") } else { ("containers are", "them") };
         let list = format!("`docker ps -a --filter label={}={stack}`", label::STACK);
-        error.hint(format!("fix the cause and run `watchpost up` again; the old container is {old}, {list} lists it"))
+        let old = format!("the old {are} {}; list {them} with {list}", old.join(", "));
+        error.hint(format!("fix the cause and run `watchpost up` again; {old}"))
     }
 }
 
@@ -156,7 +158,7 @@ mod tests {
         insta::assert_snapshot!(format!("{}\n{}\n{}", error.message, error.causes().join("\n"), error.hint.as_deref().unwrap_or_default()), @r"
         `prometheus` exited 1
         `prometheus` could not be restored: port is already allocated
-        fix the cause and run `watchpost up` again; the old container is `0123456789ab`, `docker ps -a --filter label=watchpost.stack=shop` lists it
+        fix the cause and run `watchpost up` again; the old container is `0123456789ab`; list it with `docker ps -a --filter label=watchpost.stack=shop`
         ");
     }
 }

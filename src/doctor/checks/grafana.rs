@@ -25,7 +25,8 @@ pub fn sources(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("grafana:sources", "data sources");
     let Ok(grafana) = &seen.grafana else { return Vec::new() };
     if !grafana.access.is_open() {
-        return vec![Finding::not_checked(id, subject, "the login to Grafana does not work")];
+        let why = access::judge(&grafana.access).what;
+        return vec![Finding::not_checked(id, subject, "Grafana is not open").why(why)];
     }
     let mut strays = Vec::new();
     for wanted in &grafana.provisioned {
@@ -50,7 +51,7 @@ mod tests {
     use crate::verify::links::dashboards::access::{Access, GrafanaState};
     use crate::verify::report::Verdict;
 
-    /// The Grafana that the link's tests were recorded from.
+    /// The healthy Grafana of the link's tests, written by hand.
     fn recorded() -> GrafanaSeen {
         let recorded = include_str!("../../verify/links/dashboards/recorded.json");
         let seen: DashboardsSnapshot = serde_json::from_str(recorded).expect("a snapshot");

@@ -103,7 +103,7 @@ fn unreached(tree: &Tree, name: &str) -> Finding {
     }
     let add = format!("add a route such as `- {{match: {{severity: warning}}, to: {name}}}`");
     finding
-        .why("no route leads to it, or an earlier route takes every alert that would")
+        .why("no route leads to it, or an earlier route matches every alert meant for it")
         .fix(Fix::spec("alerting.routes", add).then(Fix::up()))
 }
 

@@ -219,7 +219,7 @@ impl DeliveryTracker {
         if let State::Waiting { since } = self.state {
             if added.begun > 0.0 {
                 self.state = State::Sent { at: now, connection: None };
-                news = Some("sent, waiting for an answer");
+                news = Some("sent; waiting for the answer");
             } else if now - since > Duration::from_secs_f64(self.delivery.wait) + SLACK {
                 self.state = State::NotSent { held: None };
             }
@@ -276,7 +276,7 @@ impl DeliveryTracker {
         if !attempt.gives_up {
             let (since, first) = (earlier.as_ref().map_or(now, |(since, _)| *since), earlier.is_none());
             self.state = State::Retrying { sent, since, error: attempt.error.clone() };
-            return first.then_some("failed, Alertmanager tries again");
+            return first.then_some("failed; Alertmanager retries");
         }
         // Giving up after the time for it names no cause; an attempt before may have.
         let timed_out = attempt.error.contains("context deadline exceeded");
@@ -311,7 +311,7 @@ impl DeliveryTracker {
         }
         *resolved = Resolved::Waiting { since: now };
         self.before = Counters::read(metrics, &self.delivery.receiver, &self.delivery.kind);
-        Some("resolved, waiting for an answer to that")
+        Some("resolved; waiting for the answer")
     }
 
     /// Is it time to look at the connection? Half of the patience has gone without an answer.

@@ -67,7 +67,7 @@ fn failed(gives_up: bool, error: &str) -> FailedAttempt {
 fn retrying() -> DeliveryTracker {
     let mut tracker = sent();
     let news = tracker.advance(Observation::AttemptFailed(&failed(false, "status code 500")), at(2.0));
-    assert_eq!(news, Some("failed, Alertmanager tries again"));
+    assert_eq!(news, Some("failed; Alertmanager retries"));
     tracker
 }
 
@@ -88,7 +88,7 @@ fn a_message_that_is_begun_is_sent_and_one_that_is_answered_delivered() {
     assert_eq!(tracker.advance(Observation::Counted(&metrics(5, 5, 1)), at(0.5)), None);
     assert_eq!(tracker.state, State::Waiting { since: at(0.0) });
     let news = tracker.advance(Observation::Counted(&metrics(6, 5, 1)), at(1.0));
-    assert_eq!((news, tracker.is_settled()), (Some("sent, waiting for an answer"), false));
+    assert_eq!((news, tracker.is_settled()), (Some("sent; waiting for the answer"), false));
     let news = tracker.advance(Observation::Counted(&metrics(6, 6, 1)), at(1.5));
     assert_eq!(news, Some("answered"));
     let expected = State::Delivered { took: at(0.5), retries: 0, resolved: Resolved::NotYet };

@@ -115,9 +115,9 @@ fn status_shows_every_service_and_logs_their_lines() {
 }
 
 #[test]
-fn a_stack_that_is_not_there_is_said_to_be_so() {
+fn a_stack_that_does_not_exist_is_reported_so() {
     let output = watchpost(["status", "--name", "wpt-never-deployed"]).run().expect(0);
-    assert!(output.stderr.contains("nothing of"), "{}", output.stderr);
+    assert!(output.stderr.contains("not deployed on this host"), "{}", output.stderr);
     assert!(of_stack("container", "wpt-never-deployed").is_empty());
 }
 

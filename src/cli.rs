@@ -9,10 +9,11 @@ use anyhow::Result;
 use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Exit};
+use crate::fix::Addressing;
 use crate::ui::failure::Failure;
 use crate::ui::{self, Ui};
 use commands::*;
-use shared::context::{Context, Globals};
+use shared::context::{Choice, Context, Globals};
 use shared::help;
 
 /// Puts a complete monitoring stack on any Docker host, and proves that it works
@@ -45,6 +46,20 @@ enum Command {
     Version(version::Args),
 }
 
+impl Command {
+    /// Which stack is meant, for the commands that render one.
+    fn choice(&self) -> Option<&Choice> {
+        match self {
+            Self::Up(args) => Some(&args.choice),
+            Self::Plan(args) => Some(&args.choice),
+            Self::Verify(args) => Some(&args.choice),
+            Self::Doctor(args) => Some(&args.choice),
+            Self::Render(args) => Some(&args.choice),
+            _ => None,
+        }
+    }
+}
+
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(panicked));
@@ -54,8 +69,10 @@ pub fn main() -> ExitCode {
         Err(error) => return refused(&error),
     };
     cli.global.color.apply();
-    let ui = Ui::detect(cli.global.json(), cli.global.verbosity(), cli.global.addressing());
-    let context = Context { ui, global: cli.global };
+    let choice = cli.command.choice().map(Choice::flags).unwrap_or_default();
+    let addressing = Addressing { choice, ..cli.global.addressing() };
+    let ui = Ui::detect(cli.global.json(), cli.global.verbosity(), addressing);
+    let mut context = Context { ui, global: cli.global };
     let exit = match run(cli.command, &context) {
         Ok(exit) => exit,
         Err(error) => {
@@ -64,6 +81,7 @@ pub fn main() -> ExitCode {
             if exit == Exit::Interrupted {
                 ui::restore_terminal();
             }
+            context.ui.addressing = context.addressing();
             context.ui.fail(failure);
             exit
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::fix::Fix;
+use crate::fix::{Addressing, Fix, addressed};
 
 /// Exit statuses; `--help` lists the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -162,6 +162,18 @@ impl Error {
     pub fn fix(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
         self
+    }
+
+    /// Puts the flags of this run into every command, so that it works as printed.
+    pub fn address(&mut self, addressing: &Addressing) {
+        let parts = &mut *self.0;
+        if let Some(hint) = &mut parts.hint {
+            *hint = addressed(hint, addressing);
+        }
+        if let Some(fix) = &mut parts.fix {
+            fix.address(addressing);
+        }
+        parts.also.iter_mut().for_each(|error| error.address(addressing));
     }
 
     /// Puts the same error under a larger heading: the old message becomes the first cause.

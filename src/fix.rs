@@ -46,20 +46,48 @@ pub struct Addressing {
     pub host: Option<String>,
     /// `--catalog`, as often as it was given
     pub catalog: Vec<String>,
+    /// `--stack`, `--set` and `--without` with their values, for the commands that render the stack.
+    pub choice: Vec<(&'static str, String)>,
     /// For Docker's own client, when a plain `docker` here goes elsewhere.
     pub docker_host: Option<String>,
 }
 
+/// The commands that accept what `Addressing::choice` holds.
+const RENDERING: [&str; 5] = ["up", "plan", "verify", "doctor", "render"];
+
 impl Addressing {
     /// The flags for commands of ours: `["-f", "shop.yaml"]`.
     pub fn flags(&self) -> Vec<String> {
-        let mut flags = Vec::new();
-        for (flag, value) in [("-f", &self.file), ("--name", &self.name), ("--host", &self.host)] {
-            flags.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
-        }
-        flags.extend(self.catalog.iter().flat_map(|folder| ["--catalog".to_owned(), folder.clone()]));
-        flags
+        self.missing_in(&[])
     }
+
+    /// The flags that this command of ours, given by its arguments, accepts and does not have.
+    fn missing_in(&self, command: &[String]) -> Vec<String> {
+        let mut given: Vec<(&str, &String)> = Vec::new();
+        given.extend(self.file.iter().map(|file| ("-f", file)));
+        given.extend(self.name.iter().map(|name| ("--name", name)));
+        given.extend(self.host.iter().map(|host| ("--host", host)));
+        given.extend(self.catalog.iter().map(|folder| ("--catalog", folder)));
+        if command.first().is_some_and(|name| RENDERING.contains(&name.as_str())) {
+            given.extend(self.choice.iter().map(|(flag, value)| (*flag, value)));
+        }
+        given.retain(|(flag, value)| !has(command, flag, value));
+        given.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.clone()]).collect()
+    }
+}
+
+/// Does the command have this flag? One that may be repeated counts with the same value, `--set` with the same key.
+fn has(command: &[String], flag: &str, value: &str) -> bool {
+    let key = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
+    command.iter().enumerate().any(|(at, word)| {
+        let other = command.get(at + 1).map(String::as_str).unwrap_or_default();
+        match flag {
+            "-f" => word == "-f" || word == "--file",
+            "--set" => word == flag && key(other) == key(value),
+            "--catalog" | "--without" => word == flag && other == value,
+            _ => word == flag,
+        }
+    })
 }
 
 impl Fix {
@@ -103,7 +131,10 @@ impl Fix {
     /// The steps of `next` after these.
     pub fn then(mut self, next: Fix) -> Self {
         self.steps.extend(next.steps);
-        self
+        match next.or {
+            Some(or) => self.or(*or),
+            None => self,
+        }
     }
 
     /// Another way to the same end.
@@ -128,11 +159,10 @@ impl Fix {
         for step in &mut self.steps {
             match step {
                 Step::Watchpost { arguments, .. } => {
-                    // Behind the command's name, and before `--` or a list of its own could swallow them.
-                    arguments.extend(addressing.flags());
+                    arguments.extend(addressing.missing_in(arguments));
                 }
                 Step::Docker { arguments, .. } => {
-                    if let Some(host) = &addressing.docker_host {
+                    if let Some(host) = addressing.docker_host.as_ref().filter(|_| !names_host(arguments)) {
                         arguments.splice(0..0, ["--host".to_owned(), host.clone()]);
                     }
                 }
@@ -267,18 +297,33 @@ impl Serialize for Fix {
     }
 }
 
-/// The text with the flags of this run in every command of ours that it has in backticks. A command that has one of the
-/// flags already is left as it is.
+/// The text with the flags of this run in every command that it has in backticks. A flag that a command has already is
+/// left as it is.
 pub fn addressed(text: &str, addressing: &Addressing) -> String {
-    let flags: String = addressing.flags().iter().map(|word| format!(" {}", quoted(word))).collect();
     let mut parts: Vec<String> = text.split('`').map(str::to_owned).collect();
-    for command in parts.iter_mut().skip(1).step_by(2).filter(|part| part.starts_with("watchpost ")) {
-        let own = ["-f", "--file", "--name", "--host", "--catalog"];
-        if !command.split_whitespace().any(|word| own.contains(&word)) {
-            command.push_str(&flags);
+    for command in parts.iter_mut().skip(1).step_by(2) {
+        // Placeholders and elisions are not for a shell; they have no quotes that matter.
+        let words = shlex::split(command).unwrap_or_else(|| command.split_whitespace().map(str::to_owned).collect());
+        match words.split_first() {
+            Some((program, arguments)) if program == "watchpost" && !arguments.is_empty() => {
+                let flags = addressing.missing_in(arguments);
+                command.extend(flags.iter().map(|word| format!(" {}", quoted(word))));
+            }
+            Some((program, arguments)) if program == "docker" && !arguments.is_empty() && !names_host(arguments) => {
+                if let Some(host) = &addressing.docker_host {
+                    *command = command.replacen("docker", &format!("docker --host {}", quoted(host)), 1);
+                }
+            }
+            _ => {}
         }
     }
     parts.join("`")
+}
+
+/// Does a command of Docker's client say which host it is for, or is it about this machine's own contexts?
+fn names_host(arguments: &[String]) -> bool {
+    let first = arguments.first().map(String::as_str).unwrap_or_default();
+    ["-H", "--host", "context"].contains(&first)
 }
 
 /// A word as a POSIX shell takes it.
@@ -302,7 +347,7 @@ mod tests {
             name: Some("shop".into()),
             host: Some("tcp://db1:2375".into()),
             docker_host: Some("tcp://db1:2375".into()),
-            catalog: Vec::new(),
+            ..Addressing::default()
         }
     }
 
@@ -329,6 +374,47 @@ mod tests {
         let text = addressed("`watchpost up` starts it; `x` is a name", &shop);
         assert_eq!(text, "`watchpost up --name shop --catalog 'a b'` starts it; `x` is a name");
         assert_eq!(addressed(&text, &shop), text);
+    }
+
+    #[test]
+    fn flags_that_choose_a_stack_go_to_the_commands_that_render_it() {
+        let choice =
+            vec![("--stack", "minimal".to_owned()), ("--set", "a.memory=64m".into()), ("--set", "b.port=1".into())];
+        let addressing = Addressing { choice, ..Addressing::default() };
+        let mut fix = Fix::watchpost(["logs", "a"]).then(Fix::set("a.memory", "96m"));
+        fix.address(&addressing);
+        assert_eq!(
+            fix.to_string(),
+            "watchpost logs a && watchpost up --set a.memory=96m --stack minimal --set b.port=1"
+        );
+        assert_eq!(
+            addressed("`watchpost status`, `watchpost verify --stack standard`", &addressing),
+            "`watchpost status`, `watchpost verify --stack standard --set a.memory=64m --set b.port=1`"
+        );
+    }
+
+    #[test]
+    fn a_flag_that_a_command_has_keeps_only_itself_out() {
+        let addressing = Addressing { name: Some("shop".into()), ..addressing() };
+        assert_eq!(
+            addressed("`watchpost up -f other.yaml`", &addressing),
+            "`watchpost up -f other.yaml --name shop --host tcp://db1:2375`"
+        );
+    }
+
+    #[test]
+    fn a_command_for_docker_in_a_text_names_the_host_once() {
+        let text =
+            addressed("`docker ps -a` lists it; `docker context ls`; `docker -H ADDRESS version`", &addressing());
+        let host = "--host tcp://db1:2375";
+        assert_eq!(text, format!("`docker {host} ps -a` lists it; `docker context ls`; `docker -H ADDRESS version`"));
+        assert_eq!(addressed(&text, &addressing()), text);
+    }
+
+    #[test]
+    fn another_way_of_a_later_step_is_kept() {
+        let fix = Fix::words("wait").then(Fix::up().or(Fix::words("give up")));
+        assert_eq!(fix.to_string(), "wait, then watchpost up, or give up");
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Catalog {
         }
         let folder = target(overlay).join(name);
         if folder.exists() && !force {
-            return Err(Error::new(format!("`{}` is there already", folder.display()))
+            return Err(Error::new(format!("`{}` already exists", folder.display()))
                 .hint("`--force` writes over its files, or name another folder"));
         }
         component

@@ -39,7 +39,7 @@ fn service_problems(file: &File, name: &str, service: &Service) -> Vec<(&'static
         match Mount::parse(volume) {
             Err(message) => say("volumes", message),
             Ok(Mount::Volume { key, .. }) if !file.volumes.contains_key(&key) => {
-                say("volumes", format!("there is no volume `{key}`"))
+                say("volumes", format!("the volume `{key}` does not exist"))
             }
             Ok(Mount::Files { service, .. }) if service != name => {
                 say("volumes", format!("it mounts the files of `{service}`"))
@@ -48,17 +48,17 @@ fn service_problems(file: &File, name: &str, service: &Service) -> Vec<(&'static
         }
     }
     for secret in service.secrets.iter().filter(|secret| !file.secrets.contains_key(*secret)) {
-        say("secrets", format!("there is no secret `{secret}`"));
+        say("secrets", format!("the secret `{secret}` does not exist"));
     }
     for network in service
         .networks
         .iter()
         .filter(|network| *network != super::DEFAULT_NETWORK && !file.networks.contains_key(*network))
     {
-        say("networks", format!("there is no network `{network}`"));
+        say("networks", format!("the network `{network}` does not exist"));
     }
     for needed in service.depends_on.keys().filter(|needed| !file.services.contains_key(*needed)) {
-        say("depends_on", format!("there is no service `{needed}`"));
+        say("depends_on", format!("the service `{needed}` does not exist"));
     }
     for (key, size) in [("mem_limit", &service.mem_limit), ("shm_size", &service.shm_size)] {
         if size.as_deref().is_some_and(|size| values::bytes(size).is_none()) {
@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn what_is_referred_to_must_be_there() {
-        assert!(refused("  a: {image: a, secrets: [x]}\n").contains("there is no secret `x`"));
-        assert!(refused("  a: {image: a, volumes: ['x:/x']}\n").contains("there is no volume `x`"));
+        assert!(refused("  a: {image: a, secrets: [x]}\n").contains("the secret `x` does not exist"));
+        assert!(refused("  a: {image: a, volumes: ['x:/x']}\n").contains("the volume `x` does not exist"));
         assert!(
             refused("  a: {image: a, depends_on: {x: {condition: service_started}}}\n")
-                .contains("there is no service `x`")
+                .contains("the service `x` does not exist")
         );
     }
 
@@ -142,7 +142,7 @@ mod tests {
             ("{image: a, ports: ['80']}", "`80` is"),
             ("{image: a, volumes: ['a']}", "`a` is"),
             ("{image: a, volumes: ['./files/b:/etc/watchpost/current:ro']}", "it mounts the files of `b`"),
-            ("{image: a, networks: [x]}", "there is no network `x`"),
+            ("{image: a, networks: [x]}", "the network `x` does not exist"),
             ("{image: a, mem_limit: lots}", "`512m`"),
             ("{image: a, shm_size: lots}", "`512m`"),
             ("{image: a, stop_grace_period: soon}", "a duration cannot be read"),

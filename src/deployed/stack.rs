@@ -191,12 +191,6 @@ impl Stack {
         values
     }
 
-    /// The Docker host that a plain `docker` does not reach by itself.
-    pub fn docker_host(&self) -> Option<&str> {
-        let engine = &self.client.engine;
-        (!engine.local).then_some(engine.name.as_str())
-    }
-
     pub async fn prometheus(&self) -> Option<Prometheus<'_>> {
         let (name, _) = self.first_of("prometheus")?;
         Some(Prometheus::new(self.endpoint(name).await?))

@@ -18,7 +18,7 @@ pub fn check(file: &File, observed: &Observed, changing: &[&str]) -> Result<()> 
     for (key, network) in file.networks.iter().filter(|(_, network)| network.external) {
         let name = file.network_name(key);
         if !observed.networks.iter().any(|observed| observed.name == name) {
-            errors.push(Error::new(format!("there is no network `{name}` on the Docker host")).hint(format!(
+            errors.push(Error::new(format!("the network `{name}` does not exist on the Docker host")).hint(format!(
                 "`docker network ls` lists them; create it with `docker network create {}`",
                 network.name.as_ref().unwrap_or(&name)
             )));

@@ -28,7 +28,7 @@ pub struct Failure {
     quoted: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// The steps behind the hint; `hint` has their text too.
+    /// The steps that repair it, printed behind the hint.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<Fix>,
     #[serde(serialize_with = "number")]

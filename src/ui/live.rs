@@ -102,7 +102,7 @@ impl Sections {
 
 fn services(shown: &[&ServiceStatus], columns: usize) -> Vec<String> {
     if shown.is_empty() {
-        return vec!["nothing of the stack is deployed; `watchpost up` does it".into()];
+        return vec!["nothing of the stack is deployed; start it with `watchpost up`".into()];
     }
     let mut table = Table::new(["SERVICE", "STATE", "UPTIME", "ADDRESS"]);
     for service in shown {

@@ -28,7 +28,7 @@ pub(super) fn check(component: &Component, rendered: &BTreeMap<String, String>, 
         let node = match yaml::parse(&file.name, text) {
             Ok(node) => node,
             Err(error) => {
-                report.error(error.within(format!("`rules/{name}` renders to no valid YAML")));
+                report.error(error.within(format!("`rules/{name}` does not render to valid YAML")));
                 continue;
             }
         };
@@ -135,7 +135,7 @@ impl Rules<'_, '_, '_> {
         let tested = self.tests.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| word == name);
         if !tested {
             let error = Error::new(format!("no test makes the alert `{name}` fire")).at(place(self.file, name));
-            self.report.warn(error.hint("add one below `rules/tests/`, for `promtool test rules`"));
+            self.report.warn(error.hint("add one below `rules/tests/`; `promtool test rules` runs it, lint does not"));
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn check(component: &Component, rendered: &BTreeMap<String, String>, 
     let (Some(file), Some(text)) = (component.files.get("service.yml"), rendered.get("service.yml")) else { return };
     let node = match yaml::parse(&file.name, text) {
         Ok(node) => node,
-        Err(error) => return report.error(error.within("`service.yml` renders to no valid YAML")),
+        Err(error) => return report.error(error.within("`service.yml` does not render to valid YAML")),
     };
     let services = node.get("services").map(Node::entries).unwrap_or_default();
     if services.is_empty() {

@@ -12,7 +12,6 @@ use crate::cli::{block_on, or_interrupt};
 use crate::clients::api::ApiError;
 use crate::deployed::Stack;
 use crate::error::{Error, Exit, did_you_mean};
-use crate::fix::Addressing;
 use crate::routing::{Labels, Tree};
 use crate::verify::links::delivery;
 use crate::verify::report::{Checked, Link};
@@ -56,21 +55,17 @@ fn absent(service: &str) -> Error {
 }
 
 /// The routes that Alertmanager has in force.
-async fn tree(context: &Context, stack: &Stack) -> Result<Tree> {
+async fn tree(stack: &Stack) -> Result<Tree> {
     let tree = delivery::tree(stack, Link::Delivery).await;
-    Ok(tree.map_err(|checked| unavailable(checked, &context.addressing_on(stack.docker_host())))?)
+    Ok(tree.map_err(unavailable)?)
 }
 
-/// Why Alertmanager's routes are not known, as an error whose hint works in this run.
-fn unavailable(checked: Checked, addressing: &Addressing) -> Error {
-    let Some(finding) = checked.findings.into_iter().next() else { return Error::new("cannot query Alertmanager") };
-    let mut error = Error::new(format!("cannot query `{}`: {}", finding.subject, finding.what));
-    for why in &finding.why {
-        error = error.cause(why.as_str());
+/// Why Alertmanager's routes are not known, as an error.
+fn unavailable(checked: Checked) -> Error {
+    match checked.findings.into_iter().next() {
+        Some(finding) => session::unanswered(finding),
+        None => Error::new("cannot query Alertmanager"),
     }
-    let Some(mut fix) = finding.fix else { return error };
-    fix.address(addressing);
-    error.hint(format!("`{fix}`"))
 }
 
 /// `severity=critical`, as an argument.
@@ -90,7 +85,7 @@ fn joined(labels: &Labels) -> String {
 
 /// A name that does not exist, with the one that was probably meant.
 fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
-    let error = Error::usage(format!("there is no {what} `{name}`"));
+    let error = Error::usage(format!("the {what} `{name}` does not exist"));
     match did_you_mean(name, known.iter().copied()) {
         Some(guess) => error.hint(format!("did you mean `{guess}`?")),
         None if known.is_empty() => error.hint(format!("this stack has no {what}")),
@@ -101,17 +96,20 @@ fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fix::Fix;
+    use crate::fix::{Addressing, Fix};
     use crate::verify::report::Finding;
 
     #[test]
-    fn the_hint_of_an_error_leads_to_this_stack() {
+    fn the_fix_of_a_finding_is_that_of_the_error_and_leads_to_this_stack() {
         let finding = Finding::broken("alertmanager:delivery", "alertmanager", "does not answer")
             .why("no answer in time")
             .fix(Fix::watchpost(["logs", "alertmanager"]));
         let addressing = Addressing { name: Some("shop".into()), ..Addressing::default() };
-        let error = unavailable(Checked::new(Link::Delivery, &[], vec![finding]), &addressing);
-        assert_eq!(error.hint.as_deref(), Some("`watchpost logs alertmanager --name shop`"));
+        let mut error = unavailable(Checked::new(Link::Delivery, &[], vec![finding]));
+        error.address(&addressing);
+        let fix = error.fix.as_ref().map(ToString::to_string);
+        assert_eq!(fix.as_deref(), Some("watchpost logs alertmanager --name shop"));
+        assert_eq!(error.causes(), ["no answer in time"]);
         assert_eq!(error.message, "cannot query `alertmanager`: does not answer");
     }
 }

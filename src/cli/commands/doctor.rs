@@ -26,7 +26,7 @@ With -o json: {\"stack\", \"host\", \"problems\", \"areas\": [{about, findings: 
 findings as in `watchpost schema proof`")]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
+    pub choice: Choice,
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
@@ -38,8 +38,7 @@ async fn examine(args: &Args, context: &Context) -> Result<Exit> {
     let client = session::connect(host.as_deref()).await?;
     let observed = docker::observe(&client, &name, bundle.as_ref()).await?;
     let mut diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;
-    let docker_host = (!client.engine.local).then_some(client.engine.name.as_str());
-    diagnosis.address(&context.addressing_on(docker_host));
+    diagnosis.address(&context.addressing_on(&client));
     if context.ui.json {
         context.ui.document(&diagnosis)?;
     } else {

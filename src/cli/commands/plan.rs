@@ -22,7 +22,7 @@ use crate::ui::human::count;
 With -o json: {\"operations\": [{id, action: {action, ...}, causes, depends_on, destructive, diff}], \"unchanged\": [...]}")]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
+    pub choice: Choice,
     /// End with 2 when there is something to change
     #[arg(long)]
     exit_code: bool,

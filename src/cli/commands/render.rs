@@ -19,7 +19,7 @@ use crate::ui::human::count;
   watchpost render --stack minimal     without a spec, from the stack's defaults")]
 pub struct Args {
     #[command(flatten)]
-    choice: Choice,
+    pub choice: Choice,
     /// Write to this folder; stale files of an earlier bundle are deleted
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     #[command(flatten)]
-    choice: Choice,
+    pub choice: Choice,
 }
 
 /// A link by its name; completions know them all.
@@ -115,7 +115,7 @@ pub async fn prove(
         }
     };
     let mut report = verify::prove(stack, catalog, bundle, options, &narrate).await;
-    report.address(&context.addressing_on(stack.docker_host()));
+    report.address(&context.addressing_on(&stack.client));
     progress.finish();
     report
 }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::catalog::Catalog;
 use crate::cli::shared::files;
+use crate::docker::Client;
 use crate::error::Error;
 use crate::fix::{Addressing, quoted};
 use crate::render::{self, Bundle};
@@ -99,6 +100,7 @@ impl Globals {
             name: self.name.clone(),
             host: self.host.clone(),
             catalog: self.catalog.iter().map(|folder| folder.display().to_string()).collect(),
+            choice: Vec::new(),
             docker_host: self.host.clone(),
         }
     }
@@ -124,6 +126,17 @@ pub struct Choice {
     /// Leave out these components, separated by commas
     #[arg(long, value_name = "COMPONENTS", value_delimiter = ',')]
     pub without: Vec<String>,
+}
+
+impl Choice {
+    /// The flags with their values, as they were given.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let mut flags = Vec::new();
+        flags.extend(self.stack.iter().map(|stack| ("--stack", stack.clone())));
+        flags.extend(self.set.iter().map(|assignment| ("--set", assignment.clone())));
+        flags.extend(self.without.iter().map(|component| ("--without", component.clone())));
+        flags
+    }
 }
 
 /// A rendered stack, and where it goes.
@@ -215,9 +228,20 @@ impl Context {
         self.global.addressing().flags().iter().map(|word| format!(" {}", quoted(word))).collect()
     }
 
-    /// What leads a printed command to the stack of this run; `docker_host` is for Docker's own client.
-    pub fn addressing_on(&self, docker_host: Option<&str>) -> Addressing {
-        Addressing { docker_host: docker_host.map(str::to_owned), ..self.global.addressing() }
+    /// What leads a printed command to the stack of this run, and Docker's own client to the host that flag or spec name.
+    pub fn addressing(&self) -> Addressing {
+        let of_spec = || self.stack().ok().and_then(|(_, host)| host);
+        let docker_host = self.global.host.clone().or_else(of_spec);
+        Addressing { docker_host, ..self.ui.addressing.clone() }
+    }
+
+    /// The same for a host that is connected.
+    pub fn addressing_on(&self, client: &Client) -> Addressing {
+        let mut addressing = self.addressing();
+        if !client.engine.local {
+            addressing.docker_host = Some(client.engine.name.clone());
+        }
+        addressing
     }
 
     /// Name and host of the stack, for commands that need no more of the spec.

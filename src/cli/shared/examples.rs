@@ -165,7 +165,6 @@ fn fixes_in(source: &str, call: &str) -> Vec<Vec<String>> {
         let argument = argument.trim();
         match argument.split('"').nth(1) {
             Some(text) => filled(text),
-            None if argument.contains("uid") || argument.contains("name") => "prometheus".to_owned(),
             None => "prometheus".to_owned(),
         }
     };

@@ -10,6 +10,7 @@ use crate::docker::{self, Client, Surroundings};
 use crate::error::Error;
 use crate::plan::{self, Fingerprints, Observed, Plan};
 use crate::secrets::{self, Environment, Secret};
+use crate::verify::Finding;
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -29,6 +30,18 @@ pub async fn look(context: &Context) -> Result<(Client, String, Observed)> {
     let client = connect(host.as_deref()).await?;
     let observed = docker::observe(&client, &name, None).await?;
     Ok((client, name, observed))
+}
+
+/// A service did not answer as it should: the finding as an error, with its fix.
+pub fn unanswered(finding: Finding) -> Error {
+    let mut error = Error::new(format!("cannot query `{}`: {}", finding.subject, finding.what));
+    for why in &finding.why {
+        error = error.cause(why.as_str());
+    }
+    match finding.fix {
+        Some(fix) => error.fix(fix),
+        None => error.hint("`watchpost status` shows the services"),
+    }
 }
 
 /// A plan, and what carrying it out takes.

@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> {
-    let tree = tree(context, stack).await?;
+    let tree = tree(stack).await?;
     let labels: Labels = args.labels.iter().cloned().collect();
     let hits = tree.hits(&labels);
     if context.ui.json {

@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> {
-    let tree = tree(context, stack).await?;
+    let tree = tree(stack).await?;
     let recipients = recipients(args, &tree)?;
     let names: Vec<&str> = tree.notifying_names();
     let progress = Progress::new(&context.ui, names.iter().copied());
@@ -52,7 +52,7 @@ pub async fn run(args: &Args, context: &Context, stack: &Stack) -> Result<Exit> 
     };
     let mut checked = delivery::deliver(stack, &tree, &recipients, args.wait, &narrate).await;
     progress.finish();
-    let addressing = context.addressing_on(stack.docker_host());
+    let addressing = context.addressing_on(&stack.client);
     for fix in checked.findings.iter_mut().filter_map(|finding| finding.fix.as_mut()) {
         fix.address(&addressing);
     }

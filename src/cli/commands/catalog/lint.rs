@@ -28,7 +28,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
         let overlaid = catalog.components.iter().filter(|(_, component)| component.overlaid);
         names.extend(overlaid.map(|(name, _)| name.clone()));
     }
-    let findings = lint(&catalog, &names, &|component, answers| render::sample(&catalog, component, answers))?;
+    let mut findings = lint(&catalog, &names, &|component, answers| render::sample(&catalog, component, answers))?;
+    findings.iter_mut().for_each(|finding| finding.problem.address(&context.ui.addressing));
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if context.ui.json {
         context.ui.document(&findings)?;

@@ -97,18 +97,18 @@ pub async fn surroundings(context: &Context, texts: &[&str], offline: bool) -> R
         Ok(stack) => stack,
         Err(error) => return Ok((around, Some(format!("{error:#}")))),
     };
-    add_live(context, &stack, texts, &mut around).await;
+    add_live(&stack, texts, &mut around).await;
     let why = around.metrics.is_none().then(|| "Prometheus does not answer".to_owned());
     Ok((around, why))
 }
 
 /// Adds what Grafana and Prometheus say.
-async fn add_live(context: &Context, stack: &Stack, texts: &[&str], around: &mut Surroundings) {
+async fn add_live(stack: &Stack, texts: &[&str], around: &mut Surroundings) {
     if let Some((service, _)) = stack.first_of("grafana") {
         around.scrape_interval = scrape_interval(stack.files(service).await).or(around.scrape_interval);
     }
     // Data sources may have been added in Grafana.
-    if let Ok((opened, _)) = reach::grafana(context, stack).await {
+    if let Ok((opened, _)) = reach::grafana(stack).await {
         around.sources.extend(opened.data_sources.into_iter().map(|source| source.uid));
     }
     let Some(prometheus) = stack.prometheus().await else { return };

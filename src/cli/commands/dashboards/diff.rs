@@ -42,12 +42,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 
 async fn show(args: &Args, context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
-    let (opened, provisioning) = reach::grafana(context, &stack).await?;
+    let (opened, provisioning) = reach::grafana(&stack).await?;
     let own_files = around::own_dashboards(context)?;
     let mut differences = Vec::new();
-    for dashboard in selected(args, context, &stack, &provisioning)? {
+    for dashboard in selected(args, &stack, &provisioning)? {
         let stored = opened.grafana.dashboard(&dashboard.uid).await;
-        let stored = stored.map_err(|refusal| reach::refused(context, refusal))?;
+        let stored = stored.map_err(reach::refused)?;
         let local = own_files.iter().find(|file| dashboard.own && !file.uid.is_empty() && file.uid == dashboard.uid);
         let (file, model) = match local {
             Some(local) => {
@@ -74,12 +74,7 @@ async fn show(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 /// The dashboard with the given uid, or all that have one.
-fn selected<'a>(
-    args: &Args,
-    context: &Context,
-    stack: &Stack,
-    provisioning: &'a Provisioning,
-) -> Result<Vec<&'a ProvisionedDashboard>> {
+fn selected<'a>(args: &Args, stack: &Stack, provisioning: &'a Provisioning) -> Result<Vec<&'a ProvisionedDashboard>> {
     let dashboards = &provisioning.dashboards;
     let Some(uid) = &args.uid else {
         return Ok(dashboards.iter().filter(|dashboard| !dashboard.uid.is_empty()).collect());
@@ -88,7 +83,7 @@ fn selected<'a>(
     if !found.is_empty() {
         return Ok(found);
     }
-    let list = format!("`watchpost dashboards list{}` shows them all", context.same_stack());
+    let list = "`watchpost dashboards list` shows them all";
     let error = Error::new(format!("no dashboard with the uid `{uid}` was deployed to `{}`", stack.name));
     bail!(match did_you_mean(uid, dashboards.iter().map(|dashboard| dashboard.uid.as_str())) {
         Some(guess) => error.hint(format!("did you mean `{guess}`? {list}")),

@@ -34,11 +34,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 
 async fn export(args: &Args, context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
-    let (opened, provisioning) = reach::grafana(context, &stack).await?;
-    let stored = opened.grafana.dashboard(&args.uid).await.map_err(|refusal| reach::refused(context, refusal))?;
+    let (opened, provisioning) = reach::grafana(&stack).await?;
+    let stored = opened.grafana.dashboard(&args.uid).await.map_err(reach::refused)?;
     let stored = stored.ok_or_else(|| {
         Error::new(format!("Grafana has no dashboard with the uid `{}`", args.uid))
-            .hint(format!("`watchpost dashboards list{}` shows them all", context.same_stack()))
+            .hint("`watchpost dashboards list` shows them all")
     })?;
     let mut model = stored.dashboard;
     if dashboard::is_schema_v2(&model) {
@@ -69,7 +69,7 @@ async fn export(args: &Args, context: &Context) -> Result<Exit> {
     files::write(&path, &text)?;
     let mut message = format!("Wrote `{}` to {}", dashboard::title(&model), files::readable(&path));
     if args.out.is_none() {
-        message += &format!("; `watchpost up{}` deploys it", context.same_stack());
+        message += "; `watchpost up` deploys it";
     }
     context.ui.say(&format!("{message}."));
     Ok(Exit::Done)
@@ -87,7 +87,7 @@ fn own_file(args: &Args, context: &Context, title: &str) -> Result<PathBuf> {
     let path = folder.join(format!("{}.json", slug(title)));
     if path.exists() {
         bail!(
-            Error::new(format!("`{}` exists already and is another dashboard", files::readable(&path)))
+            Error::new(format!("`{}` already exists and is another dashboard", files::readable(&path)))
                 .hint("name another file with `--out FILE`")
         );
     }

@@ -102,7 +102,7 @@ fn target(args: &Args, context: &Context) -> Result<Target> {
     }
     let Some(spec) = context.spec_path() else {
         bail!(
-            Error::usage("there is no `watchpost.yaml` here to add the dashboard to")
+            Error::usage("`watchpost.yaml` is missing here, so the dashboard cannot be added to it")
                 .hint("name the spec with `-f FILE`, or write the dashboard elsewhere with `--out FILE`")
         );
     };
@@ -159,7 +159,7 @@ fn file(args: &Args, context: &Context, target: &Target, imported: &Imported) ->
     };
     if path.exists() && !args.force {
         bail!(
-            Error::new(format!("`{}` exists already", files::readable(&path)))
+            Error::new(format!("`{}` already exists", files::readable(&path)))
                 .hint("`--force` replaces it; `--out FILE` writes to another")
         );
     }
@@ -207,11 +207,10 @@ fn report(
         context.ui.warn(&finding.problem.message);
     }
     if !args.dry_run {
-        let mut next = format!("`watchpost up{}` deploys it.", context.same_stack());
+        let mut next = "`watchpost up` deploys it.".to_owned();
         if !findings.is_empty() {
             let found = count(findings.len(), "finding");
-            let flags = context.same_stack();
-            next += &format!(" `watchpost dashboards lint {}{flags}` shows {found}.", quoted(&file));
+            next += &format!(" `watchpost dashboards lint {}` shows {found}.", quoted(&file));
         }
         context.ui.say(&next);
     }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::cli::commands::dashboards::around;
 use crate::cli::shared::context::Context;
@@ -42,6 +42,7 @@ async fn check(args: &Args, context: &Context) -> Result<Exit> {
     let (around, why_not) = around::surroundings(context, &texts, args.offline).await?;
     let mut findings = lint::twins(dashboards.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     findings.extend(dashboards.iter().flat_map(|(name, text)| lint::lint(name, text, &around)));
+    findings.iter_mut().for_each(|finding| finding.problem.address(&context.ui.addressing));
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     if context.ui.json {
         context.ui.document(&findings)?;
@@ -82,5 +83,7 @@ fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::new(format!("cannot read `{}`", path.display())).cause(error).hint("check the path").into()
+    })
 }

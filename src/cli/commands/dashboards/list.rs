@@ -25,9 +25,9 @@ pub fn run(_: &Args, context: &Context) -> Result<Exit> {
 
 async fn show(context: &Context) -> Result<Exit> {
     let stack = reach::stack(context).await?;
-    let (opened, provisioning) = reach::grafana(context, &stack).await?;
+    let (opened, provisioning) = reach::grafana(&stack).await?;
     let stored = StoredDashboards::look(&opened.grafana, &provisioning).await;
-    let stored = stored.map_err(|refusal| reach::refused(context, refusal))?;
+    let stored = stored.map_err(reach::refused)?;
     let dashboards = drift(&provisioning, &stored);
     if context.ui.json {
         let all: Vec<_> = dashboards.iter().map(as_json).collect();

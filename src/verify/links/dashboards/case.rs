@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::clients::grafana::PanelQuery;
+use crate::clients::grafana::{PanelQuery, QueryOutcome};
 use crate::dashboard::time::Range;
 use crate::dashboard::{Query, Scope, panel};
 use crate::fix::Fix;
@@ -132,5 +132,31 @@ fn repeats(query: &Query<'_>, variables: &Resolved) -> Vec<Scope> {
             values.iter().take(MAX_REPEATS).map(|value| scope.with_one(name, value)).collect()
         }
         _ => vec![scope.clone()],
+    }
+}
+
+pub type Outcomes = BTreeMap<PanelQuery, QueryOutcome>;
+
+/// What a case comes to.
+pub enum Shown<'a> {
+    Data,
+    /// The query, and the words of Grafana or Prometheus.
+    Refused(&'a PanelQuery, &'a str),
+    /// The first of its repetitions; `None` when the variable that it is repeated by has no values.
+    Empty(Option<&'a PanelQuery>),
+}
+
+impl<'a> Shown<'a> {
+    /// One repetition with data is enough.
+    pub fn by(runs: &'a [PanelQuery], outcomes: &'a Outcomes) -> Self {
+        let mut refused = None;
+        for query in runs {
+            match outcomes.get(query) {
+                Some(QueryOutcome::Data) => return Self::Data,
+                Some(QueryOutcome::Refused(words)) if refused.is_none() => refused = Some((query, words.as_str())),
+                _ => {}
+            }
+        }
+        refused.map_or_else(|| Self::Empty(runs.first()), |(query, words)| Self::Refused(query, words))
     }
 }

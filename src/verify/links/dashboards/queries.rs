@@ -1,42 +1,13 @@
 //! What each query of each panel shows, and why not.
 
-use std::collections::BTreeMap;
-
-use crate::clients::grafana::{PanelQuery, QueryOutcome};
 use crate::dashboard::panel;
 use crate::verify::links::dashboards::DashboardsSnapshot;
-use crate::verify::links::dashboards::case::{Case, Plan, cases};
+use crate::verify::links::dashboards::case::{Case, Outcomes, Plan, Shown, cases};
 use crate::verify::links::dashboards::data_sources::Sources;
 use crate::verify::links::dashboards::drift::DashboardDrift;
 use crate::verify::links::dashboards::empty::Explainer;
 use crate::verify::report::Finding;
 use crate::verify::snapshot::Snapshot;
-
-pub type Outcomes = BTreeMap<PanelQuery, QueryOutcome>;
-
-/// What a case comes to.
-pub enum Shown<'a> {
-    Data,
-    /// The query, and the words of Grafana or Prometheus.
-    Refused(&'a PanelQuery, &'a str),
-    /// The first of its repetitions; `None` when the variable that it is repeated by has no values.
-    Empty(Option<&'a PanelQuery>),
-}
-
-impl<'a> Shown<'a> {
-    /// One repetition with data is enough.
-    pub fn by(runs: &'a [PanelQuery], outcomes: &'a Outcomes) -> Self {
-        let mut refused = None;
-        for query in runs {
-            match outcomes.get(query) {
-                Some(QueryOutcome::Data) => return Self::Data,
-                Some(QueryOutcome::Refused(words)) if refused.is_none() => refused = Some((query, words.as_str())),
-                _ => {}
-            }
-        }
-        refused.map_or_else(|| Self::Empty(runs.first()), |(query, words)| Self::Refused(query, words))
-    }
-}
 
 /// How many queries there are, and the verdict on each.
 pub fn judge(

@@ -1,8 +1,8 @@
 //! Which targets fail, why, and what fixes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::look::{CutOff, FailingTarget, TargetsSnapshot};
+use super::look::{CutOff, FailingTarget, TargetsSnapshot, silent_exporter};
 use super::scrape_error::{ScrapeError, ScrapeFailure, explain};
 use super::{address, id};
 use crate::clients::prometheus::Target;
@@ -90,20 +90,6 @@ fn target(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -
             None => failing(snapshot, targets, target),
         },
     }
-}
-
-/// An exporter that gives no answer because it waits for what it watches: its log says for what.
-pub fn silent_exporter(
-    snapshot: &Snapshot<'_>,
-    logs: &BTreeMap<String, Vec<String>>,
-    target: &Target,
-) -> Option<CutOff> {
-    let instance = address(&target.scrape_url).0;
-    let deployed = snapshot.services.get(instance)?;
-    let manifest = &snapshot.catalog.components.get(deployed.component())?.manifest;
-    manifest.scrape.as_ref()?.up.as_ref()?;
-    docker::error_line(logs.get(instance)?)?;
-    Some(CutOff { job: target.label("job").to_owned(), instance: instance.to_owned() })
 }
 
 fn failing(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -> Finding {

@@ -7,7 +7,6 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::address;
-use super::judge::silent_exporter;
 use super::scrape_error::{ScrapeFailure, explain};
 use crate::clients::prometheus::{Prometheus, Target};
 use crate::deployed::prometheus::rendered_jobs;
@@ -150,4 +149,18 @@ async fn logs(
         logs.insert(name.to_owned(), stack.log(name).await);
     }
     logs
+}
+
+/// An exporter that gives no answer because it waits for what it watches: its log says for what.
+pub fn silent_exporter(
+    snapshot: &Snapshot<'_>,
+    logs: &BTreeMap<String, Vec<String>>,
+    target: &Target,
+) -> Option<CutOff> {
+    let instance = address(&target.scrape_url).0;
+    let deployed = snapshot.services.get(instance)?;
+    let manifest = &snapshot.catalog.components.get(deployed.component())?.manifest;
+    manifest.scrape.as_ref()?.up.as_ref()?;
+    docker::error_line(logs.get(instance)?)?;
+    Some(CutOff { job: target.label("job").to_owned(), instance: instance.to_owned() })
 }

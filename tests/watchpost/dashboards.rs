@@ -384,7 +384,7 @@ fn a_dashboard_from_elsewhere_gets_into_the_specs_folder_and_passes_lint() {
     stack.run(&["dashboards", "lint", "--offline"]).expect(0).says("1 dashboard checked: 0 errors, 0 warnings");
     stack.run(&["render", "--out", "bundle"]).expect(0);
 
-    import(&["gnet:17@12"]).expect(1).says("exists already").says("--force");
+    import(&["gnet:17@12"]).expect(1).says("already exists").says("--force");
     import(&["gnet:17@12", "--force"]).expect(0);
     import(&["gnet:18@1"]).expect(1).says("schema v2").says("Classic");
     import(&["gnet:19"]).expect(1).says("404");

@@ -33,7 +33,8 @@ pub fn render(diagnosis: &Diagnosis, width: Option<usize>) -> String {
 fn sign(verdict: Verdict) -> (Style, &'static str) {
     match verdict {
         Verdict::Ok => (GOOD, "✓"),
-        Verdict::Note => (CHANGE, "!"),
+        Verdict::Note | Verdict::Warning => (CHANGE, "!"),
+        Verdict::Accepted => (DIM, "~"),
         Verdict::NotChecked => (DIM, "–"),
         Verdict::Broken => (BAD, "✗"),
     }

@@ -66,7 +66,8 @@ pub fn short(report: &Report) -> String {
 fn sign(verdict: Verdict) -> String {
     match verdict {
         Verdict::Ok => paint(GOOD, "✓"),
-        Verdict::Note => paint(CHANGE, "!"),
+        Verdict::Note | Verdict::Warning => paint(CHANGE, "!"),
+        Verdict::Accepted => paint(DIM, "~"),
         Verdict::NotChecked => paint(DIM, "–"),
         Verdict::Broken => paint(BAD, "✗"),
     }

@@ -60,7 +60,7 @@ impl ClockReading {
         let finding = match self.verdict() {
             Verdict::Broken => Finding::broken(id, subject, what),
             Verdict::Note => Finding::note(id, subject, what),
-            Verdict::Ok | Verdict::NotChecked => return None,
+            _ => return None,
         };
         Some(
             finding

@@ -53,10 +53,37 @@ impl Link {
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Ok,
-    /// Worth knowing but not broken: an alert that cannot fire because this host has nothing of the kind.
+    /// Worth knowing, and nothing to do: an alert that cannot fire because this host has nothing of the kind.
     Note,
+    /// Works as configured, and is probably not what was meant: nobody is notified.
+    Warning,
+    /// Not seen to work: not looked at, or too early to say.
     NotChecked,
+    /// Broken, and the spec's `accept` says that this is known.
+    Accepted,
     Broken,
+}
+
+/// What a finding is about, as `accept` in the spec names it; absent parts do not apply.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// As its author knows it: `rules/own/shop.yml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The panel's title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panel: Option<String>,
+    /// The name of an alert or a recording rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+}
+
+impl About {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One thing that was checked.
@@ -78,13 +105,28 @@ pub struct Finding {
     /// The id of another finding that this one follows from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
+    /// The mistake in words, equal in all findings that come from it: ``no target has `cortex_build_info` ``.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    #[serde(skip_serializing_if = "About::is_empty")]
+    pub about: About,
 }
 
 impl Finding {
     fn new(verdict: Verdict, id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
         let (id, subject, what) = (plain(id.into()), plain(subject.into()), plain(what.into()));
         debug_assert!(ids::is_known(&id), "`{id}` is missing in src/verify/report/ids.rs");
-        Self { id, subject, verdict, what, why: Vec::new(), fix: None, because: None }
+        Self {
+            id,
+            subject,
+            verdict,
+            what,
+            why: Vec::new(),
+            fix: None,
+            because: None,
+            cause: None,
+            about: About::default(),
+        }
     }
 
     pub fn ok(id: impl Into<String>, subject: impl Into<String>) -> Self {
@@ -93,6 +135,10 @@ impl Finding {
 
     pub fn note(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
         Self::new(Verdict::Note, id, subject, what)
+    }
+
+    pub fn warning(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(Verdict::Warning, id, subject, what)
     }
 
     pub fn broken(id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
@@ -117,6 +163,32 @@ impl Finding {
 
     pub fn because(mut self, id: Option<String>) -> Self {
         self.because = id.or(self.because);
+        self
+    }
+
+    /// The mistake that this finding shares with others.
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(plain(cause.into()));
+        self
+    }
+
+    pub fn in_file(mut self, file: impl Into<String>) -> Self {
+        self.about.file = Some(plain(file.into()));
+        self
+    }
+
+    pub fn of_panel(mut self, title: impl Into<String>) -> Self {
+        self.about.panel = Some(plain(title.into()));
+        self
+    }
+
+    pub fn of_alert(mut self, name: impl Into<String>) -> Self {
+        self.about.alert = Some(plain(name.into()));
+        self
+    }
+
+    pub fn on_metric(mut self, metric: impl Into<String>) -> Self {
+        self.about.metric = Some(plain(metric.into()));
         self
     }
 
@@ -156,7 +228,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// The verdict is that of the worst finding; notes alone leave it `Ok`.
+    /// The verdict is that of the worst finding; notes, and some that were not checked, leave it `Ok`.
     pub fn new(link: Link, counts: &[(&str, usize)], findings: Vec<Finding>) -> Self {
         let verdict = worst(&findings);
         let counts = counts.iter().map(|(what, number)| Count { what: (*what).to_owned(), number: *number }).collect();
@@ -192,6 +264,8 @@ fn worst(findings: &[Finding]) -> Verdict {
         Verdict::Broken
     } else if !findings.is_empty() && findings.iter().all(is(Verdict::NotChecked)) {
         Verdict::NotChecked
+    } else if findings.iter().any(is(Verdict::Warning)) {
+        Verdict::Warning
     } else {
         Verdict::Ok
     }
@@ -227,6 +301,7 @@ impl Report {
         let nothing = links.iter().all(|checked| checked.verdict == Verdict::NotChecked);
         let verdict = match (broken_links, nothing) {
             (0, true) => Verdict::NotChecked,
+            (0, false) if links.iter().any(|checked| checked.verdict == Verdict::Warning) => Verdict::Warning,
             (0, false) => Verdict::Ok,
             _ => Verdict::Broken,
         };

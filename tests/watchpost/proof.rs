@@ -99,10 +99,12 @@ const OWN_RULES: &str = "groups:
       - {alert: DoesNotEvaluate, expr: 'up * on (x) up', labels: {severity: warning}, annotations: {summary: s}}
 ";
 
-/// A small server: metrics under `/metrics`, a page, nothing else; port 82 takes connections and stays silent.
+/// A small server: metrics under `/metrics`, a page, nothing else; port 82 takes connections and stays silent, since
+/// the process that listens there is stopped.
 const APP: &str = "mkdir -p /tmp/www && cd /tmp/www && echo 'app_up 1' > metrics && echo '<html>' > page && \
-    mkdir login && printf '/login:user:pass\\n' > /tmp/httpd.conf && mkfifo /tmp/silence && exec 3<>/tmp/silence && \
-    (while true; do nc -l -p 82 </tmp/silence; done & exec httpd -f -p 80 -h /tmp/www -c /tmp/httpd.conf)";
+    mkdir login && printf '/login:user:pass\\n' > /tmp/httpd.conf && { nc -l -p 82 & silent=$!; } && \
+    until netstat -ltn | grep -q ':82 '; do kill -0 $silent || exit 1; done && kill -STOP $silent && \
+    exec httpd -f -p 80 -h /tmp/www -c /tmp/httpd.conf";
 
 #[test]
 fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_fix_fixes() {

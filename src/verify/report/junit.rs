@@ -56,7 +56,7 @@ fn case(writer: &mut Out, link: &str, finding: &Finding) -> std::io::Result<()> 
     let (what, description) = (clean(&finding.what), clean(&description(finding)));
     match finding.verdict {
         Verdict::Ok => case.write_empty().map(drop),
-        Verdict::Note => fill(case, |writer| {
+        Verdict::Note | Verdict::Warning | Verdict::Accepted => fill(case, |writer| {
             writer.create_element("system-out").write_text_content(BytesText::new(&description)).map(drop)
         }),
         Verdict::NotChecked => fill(case, |writer| {

@@ -88,7 +88,7 @@ fn line(finding: &Finding, width: usize) -> String {
     let sign = match finding.verdict {
         Verdict::Ok => paint(GOOD, "✓"),
         Verdict::Broken => paint(BAD, "✗"),
-        Verdict::Note | Verdict::NotChecked => paint(DIM, "–"),
+        Verdict::Note | Verdict::Warning | Verdict::NotChecked | Verdict::Accepted => paint(DIM, "–"),
     };
     let mut text = format!("{sign} {:width$}  {}", finding.subject, finding.what);
     let indent = width + 4;

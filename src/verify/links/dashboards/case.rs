@@ -28,7 +28,7 @@ pub enum Plan {
     /// The same query, once for each value that its panel is repeated by.
     Run(Vec<PanelQuery>),
     /// It does not run: the finding says why.
-    Skip(Finding),
+    Skip(Box<Finding>),
 }
 
 impl Case<'_> {
@@ -100,14 +100,14 @@ fn plan(case: &Case<'_>, sources: &Sources<'_>, now: f64) -> Plan {
         let uid = sources.prometheus_uid();
         let name = query.panel.name();
         let fix = case.edit(format!("write `\"uid\": \"{uid}\"` as the data source of the panel `{name}`"));
-        return Plan::Skip(case.broken(format!("Grafana has no data source `{wanted}`")).fix(fix));
+        return Plan::Skip(Box::new(case.broken(format!("Grafana has no data source `{wanted}`")).fix(fix)));
     };
     if let Some(finding) = sources.broken(source) {
         let what = format!("the data source `{}` does not answer", source.name);
-        return Plan::Skip(case.not_checked(what).because(Some(finding.to_owned())));
+        return Plan::Skip(Box::new(case.not_checked(what).because(Some(finding.to_owned()))));
     }
     if source.kind != "prometheus" {
-        return Plan::Skip(case.not_checked(format!("queries of the type `{}` are not run", source.kind)));
+        return Plan::Skip(Box::new(case.not_checked(format!("queries of the type `{}` are not run", source.kind))));
     }
     let range = Range::of(&case.dashboard.model()["time"], now).of_panel(query.panel.model);
     let run = |scope: &Scope| PanelQuery {

@@ -26,7 +26,7 @@ pub fn judge(
 
 fn verdict(case: &Case<'_>, outcomes: &Outcomes, explainer: &Explainer<'_>) -> Finding {
     let runs = match &case.plan {
-        Plan::Skip(finding) => return finding.clone(),
+        Plan::Skip(finding) => return finding.as_ref().clone(),
         Plan::Run(runs) => runs,
     };
     match Shown::by(runs, outcomes) {

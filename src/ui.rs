@@ -141,11 +141,11 @@ impl Ui {
     /// Asks a yes-or-no question on stderr; Enter takes the default, and Esc means no. Waits for the answer off the
     /// runtime's thread, so that an interrupt from elsewhere is noticed.
     ///
-    /// Errors: there is no terminal to ask on (`flag` is named), or Ctrl-C.
+    /// Errors: there is no terminal (`flag` is named), or Ctrl-C.
     pub async fn confirm(&self, question: &str, default: bool, flag: &str) -> Result<bool> {
         if !self.interactive {
             return Err(Error::usage(format!("this would ask: {question}"))
-                .cause("there is no terminal to ask on")
+                .cause("a question needs a terminal")
                 .hint(format!("pass `{flag}` to go ahead without the question")));
         }
         let (sender, receiver) = tokio::sync::oneshot::channel();

@@ -66,7 +66,9 @@ impl Resolved<'_> {
 
 /// Resolves the spec by the catalog. Errors name the place in the spec.
 pub fn resolve<'a>(spec: &Spec, catalog: &'a Catalog, own: OwnFiles) -> Result<Resolved<'a>> {
-    let stack = catalog.stack(&spec.stack).map_err(|error| error.at_node(spec.node("stack")))?;
+    // The name may come from `--stack`: then the file is not to blame.
+    let written = spec.node("stack").filter(|node| node.as_str() == Some(spec.stack.as_str()));
+    let stack = catalog.stack(&spec.stack).map_err(|error| error.at_node(written))?;
     let mut errors = Vec::new();
     let mut instances = Vec::new();
     for name in stack.components.keys().chain(spec.components.keys()).collect::<BTreeSet<_>>() {

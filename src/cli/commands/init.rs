@@ -54,7 +54,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     let scripted = args.answers.is_some() || args.defaults;
     if !scripted && !context.ui.interactive {
         bail!(
-            Error::usage("`init` asks questions, and there is no terminal to ask on")
+            Error::usage("`init` asks questions, which needs a terminal")
                 .hint("pass `--defaults` to use every default, or `--answers FILE` to read the answers from a file")
         );
     }

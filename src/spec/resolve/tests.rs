@@ -51,6 +51,15 @@ fn keys_that_only_one_component_uses_need_that_component() {
 }
 
 #[test]
+fn a_stack_named_by_a_flag_is_not_looked_for_in_the_file() {
+    let catalog = Catalog::embedded().expect("the catalog");
+    let mut spec = spec::read("watchpost.yaml", "stack: minimal").expect("valid");
+    spec.stack = "nope".into();
+    let error = resolve(&spec, &catalog, OwnFiles::default()).err().expect("rejected");
+    assert_eq!((error.message.as_str(), error.at.is_none()), ("unknown stack `nope`", true));
+}
+
+#[test]
 fn unknown_names_are_located_and_guessed() {
     insta::assert_snapshot!(errors("stack: standart"), @r"
     unknown stack `standart` (1:8) [did you mean `standard`?]

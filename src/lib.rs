@@ -28,6 +28,7 @@ pub mod live;
 pub mod plan;
 pub mod promql;
 pub mod render;
+pub mod report;
 pub mod routing;
 pub mod secrets;
 pub mod spec;

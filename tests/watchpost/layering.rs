@@ -9,7 +9,7 @@ const RANKS: [&[&str]; 7] = [
     &["ui", "wizard"],
     &["doctor", "verify", "live", "history"],
     &["deployed", "clients", "docker"],
-    &["plan", "render"],
+    &["plan", "render", "report"],
     &["content", "routing", "dashboard", "compose", "catalog", "spec", "secrets"],
     &["yaml", "error", "event", "fix", "http", "time", "promql", "units"],
 ];

@@ -18,7 +18,7 @@ const fn kind(module: &'static str, id: &'static str, about: &'static str) -> Ki
 }
 
 pub const IDS: &[Kind] = &[
-    kind("verify/report", "link:", "a link that was not checked"),
+    kind("report", "link:", "a link that was not checked"),
     kind("verify/links/containers", "container:", "a service's container runs and is healthy"),
     kind("verify/links/containers", "files:", "a container's files are as deployed"),
     kind("verify/links/containers", "settings:", "a container's settings are as deployed"),

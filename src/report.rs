@@ -2,10 +2,11 @@
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
+pub mod cause;
 pub mod ids;
 pub mod junit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::fix::{Addressing, Fix};
 
 /// The JSON schema of a report.
-pub const SCHEMA: &str = include_str!("../../docs/proof.schema.json");
+pub const SCHEMA: &str = include_str!("../docs/proof.schema.json");
 
 /// The links of the chain; each needs those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -115,7 +116,7 @@ pub struct Finding {
 impl Finding {
     fn new(verdict: Verdict, id: impl Into<String>, subject: impl Into<String>, what: impl Into<String>) -> Self {
         let (id, subject, what) = (plain(id.into()), plain(subject.into()), plain(what.into()));
-        debug_assert!(ids::is_known(&id), "`{id}` is missing in src/verify/report/ids.rs");
+        debug_assert!(ids::is_known(&id), "`{id}` is missing in src/report/ids.rs");
         Self {
             id,
             subject,
@@ -200,6 +201,24 @@ impl Finding {
     pub fn is_broken(&self) -> bool {
         self.verdict == Verdict::Broken
     }
+
+    /// What it is one of, by its id: `rule`, `query`.
+    pub fn unit(&self) -> &'static str {
+        match self.id.split_once(':').map(|(kind, _)| kind) {
+            Some("container") => "container",
+            Some("target") => "target",
+            Some("rule") => "rule",
+            Some("group") => "group",
+            Some("panel") => "query",
+            Some("dashboard") => "dashboard",
+            Some("datasource") => "data source",
+            Some("receiver") => "receiver",
+            Some("route") => "route",
+            Some("job") => "job",
+            Some("probe") => "probe",
+            _ => "finding",
+        }
+    }
 }
 
 /// Names and texts come from other programs: their control characters must not reach a terminal.
@@ -280,7 +299,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// Links that are broken.
     pub broken_links: usize,
-    /// Broken findings that follow from no other.
+    /// Mistakes behind what is broken, each counted once.
     pub causes: usize,
     pub took_seconds: f64,
     pub links: Vec<Checked>,
@@ -292,12 +311,7 @@ impl Report {
         number_ids(&mut links);
         let broken = |checked: &&Checked| checked.verdict == Verdict::Broken;
         let broken_links = links.iter().filter(broken).count();
-        let ids: BTreeSet<&str> = links.iter().flat_map(|checked| &checked.findings).map(|f| f.id.as_str()).collect();
-        // A cause in a link that was not checked counts once, by its id.
-        let outside = links.iter().flat_map(Checked::broken).filter_map(|finding| finding.because.as_deref());
-        let outside: BTreeSet<&str> = outside.filter(|id| !ids.contains(id)).collect();
-        let own = links.iter().flat_map(Checked::broken).filter(|finding| finding.because.is_none()).count();
-        let causes = own + outside.len();
+        let causes = cause::count(&links);
         let nothing = links.iter().all(|checked| checked.verdict == Verdict::NotChecked);
         let verdict = match (broken_links, nothing) {
             (0, true) => Verdict::NotChecked,
@@ -334,7 +348,7 @@ impl Report {
 
 /// Ids are unique: the second of one id ends with `#2`. Targets may share job and instance, rules their names.
 fn number_ids(links: &mut [Checked]) {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
     for finding in links.iter_mut().flat_map(|checked| &mut checked.findings) {
         let count = seen.entry(finding.id.clone()).or_default();
         *count += 1;

@@ -6,7 +6,7 @@ use quick_xml::Writer;
 use quick_xml::events::BytesText;
 use quick_xml::writer::ElementWriter;
 
-use crate::verify::report::{Checked, Finding, Report, Verdict};
+use crate::report::{Checked, Finding, Report, Verdict};
 
 /// The document with its declaration, ending with a newline. A broken finding is a failure with its reasons and its fix;
 /// what was not checked is skipped.
@@ -100,7 +100,7 @@ mod tests {
     use quick_xml::{Reader, XmlVersion};
 
     use super::*;
-    use crate::verify::report::Link;
+    use crate::report::Link;
 
     const HOSTILE: &str = "a<b> & \"c\" ]]> 'd'\u{1}\u{1b}[31m\u{ffff}\n\u{e9}\u{1f600}";
 

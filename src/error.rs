@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::fix::{Addressing, Fix, addressed};
+use crate::input;
 
 /// Exit statuses; `--help` lists the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,8 +43,10 @@ pub struct Location {
     pub column: usize,
     /// How many characters the offending text spans on its first line (at least 1).
     pub width: usize,
-    /// The whole line of source, for the excerpt.
+    /// The line of source; of a long one, the part around the text.
     pub excerpt: String,
+    /// Characters of the line before the excerpt.
+    pub skipped: usize,
 }
 
 impl fmt::Display for Location {
@@ -84,7 +87,7 @@ impl Error {
     pub fn new(message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             exit: Exit::Error,
-            message: message.into(),
+            message: input::cut_quotes(message.into()),
             at: None,
             label: None,
             source: None,
@@ -123,7 +126,7 @@ impl Error {
     }
 
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.label = Some(input::cut_quotes(label.into()));
         self
     }
 
@@ -154,7 +157,7 @@ impl Error {
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(input::cut_quotes(hint.into()));
         self
     }
 

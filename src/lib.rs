@@ -24,6 +24,7 @@ pub mod event;
 pub mod fix;
 pub mod history;
 pub mod http;
+pub mod input;
 pub mod live;
 pub mod plan;
 pub mod promql;

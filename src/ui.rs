@@ -116,6 +116,14 @@ impl Ui {
         self.note(&format!("{}warning{:#}: {text}", style::WARNING, style::WARNING));
     }
 
+    /// A warning with its causes and its hint, on stderr.
+    pub fn caution(&self, problem: &Error) {
+        let mut failure = Failure::from(problem);
+        failure.address(&self.addressing);
+        let width = console::Term::stderr().size_checked().map(|(_, columns)| columns.into());
+        self.note(failure::block(&failure, (style::WARNING, "warning"), width).trim_end());
+    }
+
     pub fn fail(&self, mut failure: Failure) {
         failure.address(&self.addressing);
         if self.json {

@@ -15,6 +15,7 @@ mod tree;
 use std::rc::Rc;
 
 use crate::error::{Error, Location, Result};
+use crate::input;
 
 pub use plain::read;
 pub use tree::parse;
@@ -23,19 +24,33 @@ pub use tree::parse;
 #[derive(Debug)]
 pub struct SourceFile {
     pub name: String,
-    lines: Vec<String>,
+    text: String,
+    /// Where each line begins, in bytes.
+    starts: Vec<usize>,
 }
+
+/// Characters of a line that an error shows: those before the text, and those from its beginning on.
+const BEFORE: usize = 200;
+const AFTER: usize = 400;
 
 impl SourceFile {
     pub fn new(name: impl Into<String>, text: &str) -> Rc<Self> {
-        Rc::new(Self { name: name.into(), lines: text.lines().map(str::to_owned).collect() })
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Rc::new(Self { name: name.into(), text: text.to_owned(), starts })
+    }
+
+    /// Counted from 1, without its line break; empty when there is none.
+    fn line(&self, number: usize) -> &str {
+        let rest = number.checked_sub(1).and_then(|index| self.text.get(*self.starts.get(index)?..));
+        rest.and_then(|rest| rest.lines().next()).unwrap_or_default()
     }
 
     /// `line` and `column` count from 1.
     pub fn location(&self, line: usize, column: usize, width: usize) -> Location {
-        let excerpt = self.lines.get(line.saturating_sub(1)).cloned().unwrap_or_default();
-        let room = excerpt.chars().count().saturating_sub(column.saturating_sub(1));
-        Location { file: self.name.clone(), line, column, width: width.clamp(1, room.max(1)), excerpt }
+        let skipped = column.saturating_sub(1 + BEFORE);
+        let excerpt: String = self.line(line).chars().skip(skipped).take(BEFORE + AFTER).collect();
+        let room = excerpt.chars().count().saturating_sub(column.saturating_sub(1 + skipped));
+        Location { file: self.name.clone(), line, column, width: width.clamp(1, room.max(1)), excerpt, skipped }
     }
 }
 
@@ -113,11 +128,12 @@ impl Node {
         matches!(self.kind, Kind::Null)
     }
 
-    /// How many nodes this is.
+    /// How many nodes this is, a long text counted as several.
     fn count(&self) -> usize {
+        let own = 1 + self.as_str().map_or(0, |text| text.len() / 100);
         let items: usize = self.items().iter().map(Node::count).sum();
-        let entries: usize = self.entries().iter().map(|(_, value)| 1 + value.count()).sum();
-        1 + items + entries
+        let entries: usize = self.entries().iter().map(|(key, value)| key.count() + value.count()).sum();
+        own + items + entries
     }
 
     /// What this is, in the words of an error message: "a list", "the number 3".
@@ -127,7 +143,7 @@ impl Node {
             Kind::Bool(value) => format!("`{value}`"),
             Kind::Int(value) => format!("the number {value}"),
             Kind::Float(value) => format!("the number {value}"),
-            Kind::String(value) => format!("the text `{value}`"),
+            Kind::String(value) => format!("the text `{}`", input::cut(value)),
             Kind::Sequence(_) => "a list".into(),
             Kind::Mapping(_) => "a mapping".into(),
         }
@@ -140,7 +156,7 @@ impl Node {
 
     /// The text of a scalar as it stands in the file, so that `3.10` does not become `3.1`.
     fn source_text(&self) -> String {
-        let line = self.source.lines.get(self.place.line.saturating_sub(1)).map_or("", String::as_str);
+        let line = self.source.line(self.place.line);
         line.chars().skip(self.place.column - 1).take(self.place.width).collect::<String>().trim().to_owned()
     }
 

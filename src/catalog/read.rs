@@ -10,7 +10,7 @@ use super::manifest::{Manifest, ReceiverKind, StackManifest};
 use super::question::{Kind, Question};
 use super::{Catalog, CatalogFile, Component, check};
 use crate::error::{Error, Result};
-use crate::yaml;
+use crate::{input, yaml};
 
 /// The question that every component has.
 pub const IMAGE: &str = "image";
@@ -184,7 +184,7 @@ fn disk_files(folder: &Path, base: &Path, files: &mut Files) -> Result<()> {
 }
 
 fn disk_file(path: &Path) -> Result<CatalogFile> {
-    let content = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+    let content = input::bytes(path, input::CONTENT).map_err(|error| unreadable(path, error))?;
     Ok(CatalogFile { name: path.display().to_string(), content: Cow::Owned(content) })
 }
 

@@ -4,6 +4,7 @@ pub mod context;
 #[cfg(test)]
 mod examples;
 pub mod files;
+pub mod folders;
 pub mod help;
 pub mod session;
 pub mod watch;

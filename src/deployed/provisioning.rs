@@ -19,12 +19,13 @@ pub struct Provisioning {
 /// A dashboard's file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProvisionedDashboard {
-    /// `shop.json`
+    /// Below its provider's folder: `shop.json`, `team-a/shop.json`.
     pub file: String,
     pub uid: String,
     pub title: String,
     pub model: Value,
     pub folder: String,
+    /// Empty where Grafana chooses it, as for folders that it makes from those of the files.
     pub folder_uid: String,
     /// Your own, rather than one that Watchpost brings.
     pub own: bool,
@@ -37,6 +38,17 @@ struct Provider {
     path: String,
     folder: String,
     folder_uid: String,
+    /// The innermost folder of a file is its folder in Grafana.
+    from_files: bool,
+}
+
+impl Provider {
+    fn folder_of(&self, file: &str) -> String {
+        match file.rsplit_once('/') {
+            Some((folders, _)) if self.from_files => folders.rsplit('/').next().unwrap_or(folders).to_owned(),
+            _ => self.folder.clone(),
+        }
+    }
 }
 
 impl Provisioning {
@@ -96,7 +108,8 @@ fn providers(files: &BTreeMap<String, Vec<u8>>) -> Vec<Provider> {
     let provider = |entry: &Value| {
         let path = entry["options"]["path"].as_str()?.strip_prefix("/etc/watchpost/current/")?;
         let (folder, folder_uid) = (string(entry, "folder"), string(entry, "folderUid"));
-        Some(Provider { path: format!("{}/", path.trim_end_matches('/')), folder, folder_uid })
+        let from_files = entry["options"]["foldersFromFilesStructure"] == Value::Bool(true);
+        Some(Provider { path: format!("{}/", path.trim_end_matches('/')), folder, folder_uid, from_files })
     };
     entries.iter().filter_map(provider).collect()
 }
@@ -118,9 +131,9 @@ fn dashboard(provider: &Provider, file: &str, content: &str) -> ProvisionedDashb
             title => title.to_owned(),
         },
         model,
-        folder: provider.folder.clone(),
+        folder: provider.folder_of(file),
         folder_uid: provider.folder_uid.clone(),
-        own: provider.path.contains("/own/"),
+        own: provider.path.contains("/own/") || provider.path.contains("/own-folders/"),
         rejected,
     }
 }
@@ -131,7 +144,8 @@ fn reject_duplicates(dashboards: &mut [ProvisionedDashboard]) {
     for (index, dashboard) in dashboards.iter().enumerate() {
         let twin = dashboards.iter().enumerate().find_map(|(other, twin)| {
             let same_uid = !dashboard.uid.is_empty() && twin.uid == dashboard.uid;
-            let same_title = twin.folder_uid == dashboard.folder_uid && twin.title == dashboard.title;
+            let same_folder = (&twin.folder_uid, &twin.folder) == (&dashboard.folder_uid, &dashboard.folder);
+            let same_title = same_folder && twin.title == dashboard.title;
             (other != index && (same_uid || same_title)).then_some(twin)
         });
         if let Some(twin) = twin {

@@ -61,9 +61,15 @@ pub(super) fn rules_and_dashboards(
         }
     }
 
-    for (own, folder) in [(&resolved.own.rules, prometheus), (&resolved.own.dashboards, grafana)] {
-        if let Some(folder) = folder {
-            files.extend(own.iter().map(|(name, content)| (format!("{folder}/own/{name}"), content.clone())));
+    if let Some(folder) = prometheus {
+        let own = &resolved.own.rules;
+        files.extend(own.iter().map(|(name, content)| (format!("{folder}/own/{name}"), content.clone())));
+    }
+    if let Some(folder) = grafana {
+        for (name, content) in &resolved.own.dashboards {
+            // Each provider reads its folder to any depth, so that folders need one of their own.
+            let provider = if name.contains('/') { "own-folders" } else { "own" };
+            files.insert(format!("{folder}/{provider}/{name}"), content.clone());
         }
     }
     Ok(files)

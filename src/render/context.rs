@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::spec::resolve::{Instance, Resolved};
 
 /// What is the same for all templates of a stack: `project`, `instances`, `has`, `scrape_configs`, `alertmanagers`,
-/// `alertmanager`, `rule_folders`, `runbooks`, `own`.
+/// `alertmanager`, `rule_files`, `runbooks`, `own`.
 pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     let present: BTreeSet<&str> = resolved.instances.iter().map(|i| i.component.manifest.name.as_str()).collect();
     let has: Map<String, Value> = resolved
@@ -35,19 +35,33 @@ pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     add("runbooks", set("runbooks").unwrap_or_else(|| json!("docs/runbooks")));
     add("alertmanagers", json!(alertmanagers));
     add("alertmanager", alerting::alertmanager(resolved));
-    add("rule_folders", json!(rule_folders(resolved)));
-    add("own", json!({"rules": !resolved.own.rules.is_empty(), "dashboards": !resolved.own.dashboards.is_empty()}));
+    add("rule_files", json!(rule_files(resolved)));
+    add("own", own(resolved));
     shared
 }
 
-/// Folders of rules below Prometheus's files. Its globs take a star in the last part of a path only.
-fn rule_folders(resolved: &Resolved<'_>) -> BTreeSet<String> {
+/// Patterns of the rule files below Prometheus's own: it accepts a star in the last part of a path only, and a star alone
+/// would match folders too.
+fn rule_files(resolved: &Resolved<'_>) -> BTreeSet<String> {
     let with_rules = resolved.instances.iter().filter(|i| i.component.files_in("rules", ".yml").next().is_some());
-    let mut folders: BTreeSet<String> = with_rules.map(|i| i.component.manifest.name.clone()).collect();
-    if !resolved.own.rules.is_empty() {
-        folders.insert("own".into());
+    let mut patterns: BTreeSet<String> =
+        with_rules.map(|i| format!("rules/{}/*.yml", i.component.manifest.name)).collect();
+    for path in resolved.own.rules.keys() {
+        let (folder, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(folder, name)| (folder, name));
+        let slash = if folder.is_empty() { "" } else { "/" };
+        patterns.insert(match name.rsplit_once('.') {
+            Some((_, extension)) => format!("rules/own/{folder}{slash}*.{extension}"),
+            None => format!("rules/own/{path}"),
+        });
     }
-    folders
+    patterns
+}
+
+/// Which of your files there are; `folders`: dashboards that lie in a folder of their own.
+fn own(resolved: &Resolved<'_>) -> Value {
+    let (deep, flat): (Vec<&String>, Vec<&String>) =
+        resolved.own.dashboards.keys().partition(|path| path.contains('/'));
+    json!({"rules": !resolved.own.rules.is_empty(), "dashboards": !flat.is_empty(), "folders": !deep.is_empty()})
 }
 
 fn summary(instance: &Instance<'_>) -> Value {

@@ -73,6 +73,59 @@ fn rule_folders_are_those_of_components_with_rules_and_the_users_own() {
     assert_eq!(text_of(&bundle, "files/prometheus/rules/own/a.yml"), "groups: []\n");
 }
 
+/// The bundle of a stack with these files of your own.
+fn with_own(rules: &[&str], dashboards: &[&str]) -> Bundle {
+    let catalog = Catalog::embedded().expect("valid");
+    let spec = spec::read("watchpost.yaml", "stack: standard").expect("valid");
+    let files = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect();
+    let own = OwnFiles { rules: files(rules), dashboards: files(dashboards) };
+    render(&resolve(&spec, &catalog, own).expect("resolved")).expect("rendered")
+}
+
+#[test]
+fn your_rule_files_keep_their_paths_and_every_one_is_matched_by_a_pattern() {
+    let bundle = with_own(&["a.yml", "b.YML", "c.rules", "team-a/x.yaml", "team-a/db/x.yaml", "plain"], &[]);
+    let config = text_of(&bundle, "files/prometheus/prometheus.yml");
+    let patterns: Vec<&str> = config.lines().filter(|line| line.contains("rules/own")).map(str::trim).collect();
+    assert_eq!(
+        patterns,
+        [
+            "- \"rules/own/*.YML\"",
+            "- \"rules/own/*.rules\"",
+            "- \"rules/own/*.yml\"",
+            "- \"rules/own/plain\"",
+            "- \"rules/own/team-a/*.yaml\"",
+            "- \"rules/own/team-a/db/*.yaml\"",
+        ]
+    );
+    assert_eq!(text_of(&bundle, "files/prometheus/rules/own/team-a/db/x.yaml"), "team-a/db/x.yaml");
+}
+
+#[test]
+fn folders_of_dashboards_become_grafanas_and_the_others_stay_in_one() {
+    let provisioning = "files/grafana/provisioning/dashboards/watchpost.yml";
+    let of = |dashboards: &[&str]| {
+        let bundle = with_own(&[], dashboards);
+        let text = text_of(&bundle, provisioning).to_owned();
+        crate::yaml::read::<serde_json::Value>(provisioning, &text).expect("YAML");
+        (bundle, text)
+    };
+    let (bundle, text) = of(&["a.json", "team-a/b.json"]);
+    assert!(text.contains("dashboards/own\n") && text.contains("dashboards/own-folders\n"), "{text}");
+    assert!(text.contains("foldersFromFilesStructure: true"), "{text}");
+    for path in ["own/a.json", "own-folders/team-a/b.json"] {
+        assert!(bundle.files.contains_key(&format!("files/grafana/dashboards/{path}")), "{path}");
+    }
+    assert!(!of(&["a.json"]).1.contains("own-folders"));
+    assert!(!of(&["team-a/b.json"]).1.contains("dashboards/own\n"));
+    let files = bundle.service_files("grafana").into_iter();
+    let files = files.map(|(path, content)| (path.to_owned(), content.to_vec())).collect();
+    let found = crate::deployed::provisioning::Provisioning::in_files(&files).dashboards;
+    let own = found.iter().filter(|dashboard| dashboard.own);
+    let own: Vec<_> = own.map(|d| (d.file.as_str(), d.folder.as_str(), d.folder_uid.as_str())).collect();
+    assert_eq!(own, [("a.json", "Own", "watchpost-own"), ("team-a/b.json", "team-a", "")]);
+}
+
 #[test]
 fn an_image_of_the_spec_replaces_the_catalogs_and_an_empty_one_does_not() {
     let image = |answer: &str| {

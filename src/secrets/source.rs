@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::Secret;
 use crate::compose;
 use crate::error::{Error, Result};
+use crate::input;
 
 /// What sources of secrets read, passed in so that this stays testable.
 pub struct Environment<'a> {
@@ -43,7 +44,7 @@ pub fn load(name: &str, secret: &compose::Secret, environment: &Environment<'_>)
             .cause(format!("`{}`: {why}", path.display()))
             .hint("write the value into that file, or name another file under `secrets:`")
     };
-    let bytes = std::fs::read(&path).map_err(|error| cannot(error.to_string()))?;
+    let bytes = input::bytes(&path, input::SECRET).map_err(|error| cannot(error.to_string()))?;
     let secret = Secret::from_utf8(bytes).ok_or_else(|| cannot("the file is not UTF-8 text".into()))?;
     if secret.expose().is_empty() { Err(cannot("the file is empty".into())) } else { Ok(Some(secret)) }
 }
@@ -61,6 +62,9 @@ fn run(name: &str, command: &[String]) -> Result<Secret> {
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
     if !output.status.success() {
         return Err(failed(format!("failed with {}", output.status)));
+    }
+    if output.stdout.len() > input::SECRET {
+        return Err(failed(format!("printed more than {} kB", input::SECRET >> 10)));
     }
     let secret = Secret::from_utf8(output.stdout).ok_or_else(|| failed("did not print UTF-8 text".into()))?;
     if secret.expose().is_empty() { Err(failed("printed nothing".into())) } else { Ok(secret) }

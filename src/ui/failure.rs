@@ -10,6 +10,10 @@ use super::human::hanging;
 use super::style::{BAD, DIM, ERROR, HINT, paint};
 use crate::error::{Error, Exit, Location};
 use crate::fix::{Addressing, Fix, addressed};
+use crate::input;
+
+/// Characters of a cause: what others say may be long.
+const MOST: usize = 4000;
 
 /// A failure as it is printed: what a chain of errors comes to.
 ///
@@ -56,7 +60,7 @@ impl Failure {
                     messages.push(error.message.clone());
                     typed = typed.or(Some(error));
                 }
-                None => messages.push(layer.to_string()),
+                None => messages.push(input::cut_to(&layer.to_string(), MOST).into_owned()),
             }
         }
         // Some errors repeat their source in their own words.
@@ -163,7 +167,7 @@ fn excerpt(text: &mut String, at: &Location, label: Option<&str>, width: usize) 
     let line: Vec<char> = at.excerpt.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // A line too long for the terminal is shown from shortly before the offending text on.
     let room = width.saturating_sub(margin + 4).max(20);
-    let column = at.column.saturating_sub(1).min(line.len());
+    let column = at.column.saturating_sub(1 + at.skipped).min(line.len());
     let skip = if line.len() > room { column.saturating_sub(room / 3) } else { 0 };
     let shown: String = line.iter().skip(skip).take(room).collect();
     let carets = "^".repeat(at.width.clamp(1, (room + skip).saturating_sub(column).max(1)));
@@ -190,6 +194,7 @@ mod tests {
             column: 5,
             width: 9,
             excerpt: "    retension: 30d".into(),
+            skipped: 0,
         };
         Error::new("unknown setting `retension` of component `prometheus`")
             .at(at)

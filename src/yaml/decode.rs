@@ -4,6 +4,7 @@ use serde::de::{self, IntoDeserializer, Visitor};
 
 use super::{Kind, Node};
 use crate::error::{Error, did_you_mean};
+use crate::input;
 
 pub(super) struct NodeDeserializer<'a>(pub &'a Node);
 
@@ -52,7 +53,7 @@ impl de::Error for DecodeError {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let mut error = Error::new(format!("unknown key `{field}`"));
+        let mut error = Error::new(format!("unknown key `{}`", input::cut(field)));
         match did_you_mean(field, expected.iter().copied()) {
             Some(guess) => error = error.label(format!("did you mean `{guess}`?")),
             None => error = error.hint(format!("known keys here: {}", in_backticks(expected))),
@@ -61,7 +62,7 @@ impl de::Error for DecodeError {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut error = Error::new(format!("`{variant}` is not one of {}", in_backticks(expected)));
+        let mut error = Error::new(format!("`{}` is not one of {}", input::cut(variant), in_backticks(expected)));
         if let Some(guess) = did_you_mean(variant, expected.iter().copied()) {
             error = error.label(format!("did you mean `{guess}`?"));
         }
@@ -86,7 +87,7 @@ impl de::Error for DecodeError {
 
 fn describe(found: de::Unexpected<'_>) -> String {
     match found {
-        de::Unexpected::Str(text) => format!("the text `{text}`"),
+        de::Unexpected::Str(text) => format!("the text `{}`", input::cut(text)),
         de::Unexpected::Signed(number) => format!("the number {number}"),
         de::Unexpected::Unsigned(number) => format!("the number {number}"),
         de::Unexpected::Float(number) => format!("the number {number}"),

@@ -166,11 +166,31 @@ fn aliases_are_refused_beyond_their_limit() {
     // 1,000 nodes: the list and its items.
     let list = "a: &a [".to_owned() + &"x,".repeat(999) + "]\n";
     let aliased = |times: usize| list.clone() + "b: [" + &"*a,".repeat(times) + "]\n";
-    assert!(parse("s.yaml", &aliased(tree::MAX_ALIASED / 1000)).is_ok());
-    let error = parse("s.yaml", &aliased(tree::MAX_ALIASED / 1000 + 1)).expect_err("refused");
+    // The anchor itself is the first copy.
+    assert!(parse("s.yaml", &aliased(tree::MAX_ALIASED / 1000 - 1)).is_ok());
+    let error = parse("s.yaml", &aliased(tree::MAX_ALIASED / 1000)).expect_err("refused");
     assert_eq!(error.message, "aliases expand to more than a file can hold");
     // Keys count too: mapping, key and value.
     assert_eq!(parse("s.yaml", "{a: [b, c], d: e}").expect("YAML").count(), 7);
+}
+
+#[test]
+fn long_texts_and_nested_anchors_do_not_multiply_either() {
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), "*a,".repeat(1000));
+    assert_eq!(parse("s.yaml", &long).expect_err("refused").message, "aliases expand to more than a file can hold");
+    let nested: String = (0..60).map(|level| format!("&a{level} [")).collect();
+    let nested = format!("{nested}{}{}", "x,".repeat(10_000), "]".repeat(60));
+    assert_eq!(parse("s.yaml", &nested).expect_err("refused").message, "aliases expand to more than a file can hold");
+}
+
+#[test]
+fn a_long_line_is_quoted_around_the_place() {
+    let text = format!("[{}{{a: 1, a: 2}}, {}]", "'ä', ".repeat(10_000), "'ö', ".repeat(10_000));
+    let at = parse("s.yaml", &text).expect_err("twice").at.clone().expect("located");
+    assert_eq!((at.column, at.skipped), (50_009, 50_009 - 201));
+    assert!(at.excerpt.chars().count() <= 600 && at.excerpt.chars().skip(at.column - 1 - at.skipped).collect::<String>().starts_with("a: 2"), "{at:?}");
+    let error = parse("s.yaml", &format!("a: {}", "ß".repeat(1_000_000))).expect("YAML").decode::<Vec<u8>>();
+    assert!(error.expect_err("refused").message.len() < 500);
 }
 
 #[test]

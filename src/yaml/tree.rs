@@ -7,10 +7,11 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::{Kind, Node, Place, SourceFile};
 use crate::error::{Error, Result};
+use crate::input;
 
 /// Deeper nesting than any file of ours has; bounds the recursion on hostile input.
 pub(super) const MAX_DEPTH: usize = 64;
-/// Nodes that aliases may add in one file: `*a` of `*b` of `*c` would otherwise fill the memory.
+/// Nodes that anchors and aliases may add in one file: `*a` of `*b` of `*c` would otherwise fill the memory.
 pub(super) const MAX_ALIASED: usize = 100_000;
 
 /// Parses the one document in `text`; an empty text is `Null`.
@@ -83,8 +84,9 @@ impl<'a> Builder<'a> {
             other => return Err(self.error(span, format!("unexpected {other:?}"))),
         };
         let node = self.node(span, kind);
-        // Anchors count from 1; 0 is none.
+        // Anchors count from 1; 0 is none. An anchor is a copy too: nested ones would multiply a file by its depth.
         if anchor > 0 {
+            self.copied(&node, span)?;
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
@@ -95,11 +97,16 @@ impl<'a> Builder<'a> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
             return Err(self.error(span, "unknown anchor"));
         };
+        self.copied(&node, span)?;
+        Ok(node)
+    }
+
+    fn copied(&mut self, node: &Node, span: Span) -> Result<()> {
         self.aliased += node.count();
         if self.aliased > MAX_ALIASED {
             return Err(self.error(span, "aliases expand to more than a file can hold"));
         }
-        Ok(node)
+        Ok(())
     }
 
     fn items(&mut self, depth: usize) -> Result<Vec<Node>> {
@@ -129,7 +136,7 @@ impl<'a> Builder<'a> {
             };
             if let Some(first) = lines.insert(name.clone(), key.place.line) {
                 return Err(key
-                    .error(format!("the key `{name}` is written twice"))
+                    .error(format!("the key `{}` is written twice", input::cut(&name)))
                     .label(format!("first written on line {first}"))
                     .hint("keep one of the two"));
             }

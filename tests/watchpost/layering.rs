@@ -11,12 +11,14 @@ const RANKS: [&[&str]; 7] = [
     &["deployed", "clients", "docker"],
     &["plan", "render", "report"],
     &["content", "routing", "dashboard", "compose", "catalog", "spec", "secrets"],
-    &["yaml", "error", "event", "fix", "http", "time", "promql", "units"],
+    &["yaml", "error", "event", "fix", "http", "time", "promql", "units", "input"],
 ];
 
 /// Uses between modules of one rank that are as the design has them: the first uses the second, never the other way.
-const BESIDE: [(&str, &str); 12] = [
+const BESIDE: [(&str, &str); 14] = [
     ("yaml", "error"),
+    ("yaml", "input"),
+    ("error", "input"),
     ("error", "fix"),
     ("doctor", "verify"),
     ("deployed", "clients"),

@@ -1,7 +1,7 @@
 mod closing;
 mod terminal;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -12,6 +12,7 @@ use crate::cli::shared::session;
 use crate::cli::{block_on, or_interrupt};
 use crate::docker;
 use crate::error::{Error, Exit};
+use crate::input;
 use crate::spec::{self, Spec};
 use crate::ui::human::{count, hanging};
 use crate::wizard::{self, Answers, HOST, Scripted, Surroundings, WHERE};
@@ -137,11 +138,10 @@ fn from_script(args: &Args, catalog: &Catalog, around: &Surroundings) -> Result<
 fn read_answers(path: &Path) -> Result<(String, String)> {
     let unreadable = || format!("cannot read the answers `{}`", path.display());
     if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).with_context(unreadable)?;
+        let text = input::bytes_of(std::io::stdin(), input::SPEC).and_then(input::decoded).with_context(unreadable)?;
         return Ok(("the input".into(), text));
     }
-    Ok((path.display().to_string(), std::fs::read_to_string(path).with_context(unreadable)?))
+    Ok((path.display().to_string(), input::text(path, input::SPEC).with_context(unreadable)?))
 }
 
 fn at_terminal(context: &Context, catalog: &Catalog, mut around: Surroundings) -> Result<Option<Answers>> {

@@ -34,6 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 
 async fn show(args: &Args, context: &Context) -> Result<Exit> {
     let prepared = context.prepare(&args.choice)?;
+    prepared.say(&context.ui);
     let client = session::connect(prepared.host.as_deref()).await?;
     let plan = session::draft(&client, &prepared).await?.plan;
     let name = &prepared.bundle.compose.name;

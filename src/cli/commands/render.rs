@@ -26,7 +26,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
-    let bundle = context.prepare(&args.choice)?.bundle;
+    let prepared = context.prepare(&args.choice)?;
+    prepared.say(&context.ui);
+    let bundle = prepared.bundle;
     if let Some(folder) = &args.out {
         bundle.write(folder)?;
         let files = count(bundle.files.len(), "file");

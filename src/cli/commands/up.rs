@@ -47,6 +47,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 pub async fn deploy(choice: &Choice, verify: bool, context: &Context) -> Result<Exit> {
     let began = Instant::now();
     let prepared = context.prepare(choice)?;
+    prepared.say(&context.ui);
     let agreed = or_interrupt(async {
         let client = session::connect(prepared.host.as_deref()).await?;
         let draft = session::draft(&client, &prepared).await?;

@@ -11,8 +11,10 @@ use crate::cli::shared::files;
 use crate::docker::Client;
 use crate::error::Error;
 use crate::fix::{Addressing, quoted};
+use crate::input;
 use crate::render::{self, Bundle};
 use crate::spec::{self, DEFAULT_STACK, Spec, names};
+use crate::ui::human::count;
 use crate::ui::{Ui, Verbosity};
 use crate::units::parse_duration;
 
@@ -147,6 +149,21 @@ pub struct Prepared {
     /// Folder that the spec's paths are relative to.
     pub base: PathBuf,
     pub bundle: Bundle,
+    /// What is deployed as the spec says, and is probably not what was meant.
+    pub warnings: Vec<Error>,
+    /// Files under `rules:` that hold tests of rules.
+    tests: Vec<String>,
+}
+
+impl Prepared {
+    /// Says what is left out of the deployment, and what is probably not meant.
+    pub fn say(&self, ui: &Ui) {
+        if !self.tests.is_empty() {
+            let files = count(self.tests.len(), "file");
+            ui.say(&format!("Not loaded: {files} for `promtool test rules`, such as {}.", self.tests[0]));
+        }
+        self.warnings.iter().for_each(|warning| ui.caution(warning));
+    }
 }
 
 pub struct Context {
@@ -186,10 +203,11 @@ impl Context {
         let catalog = self.catalog(Some(&spec))?;
         spec.without(&choice.without, catalog.components.keys().map(String::as_str))?;
         let base = self.base();
-        let own = files::load(&base, &spec, &catalog)?;
-        let resolved = spec::resolve(&spec, &catalog, own)?;
+        let loaded = files::load(&base, &spec, &catalog)?;
+        let resolved = spec::resolve(&spec, &catalog, loaded.own)?;
         let bundle = render::render(&resolved)?;
-        Ok(Prepared { stack: spec.stack.clone(), host: self.global.host.clone().or(spec.host), base, bundle })
+        let host = self.global.host.clone().or(spec.host);
+        Ok(Prepared { stack: spec.stack.clone(), host, base, bundle, warnings: loaded.warnings, tests: loaded.tests })
     }
 
     fn no_spec(&self) -> Error {
@@ -268,7 +286,7 @@ fn check_name(name: &str) -> Result<()> {
 
 fn read_spec(path: &Path) -> Result<Spec> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = input::text(path, input::SPEC).map_err(|error| {
         Error::new(format!("cannot read the spec `{name}`"))
             .cause(error)
             .hint("pass `-f FILE` to name another, or run `watchpost init` to write one")

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::folders::{self, DASHBOARDS, RULES, Wanted};
 use crate::catalog::Catalog;
-use crate::content::{OwnFile, check_dashboards, check_rules};
-use crate::dashboard;
+use crate::content::{OwnFile, RuleFile, check_dashboards, check_rules, looks_like_a_dashboard, looks_like_rules};
 use crate::error::{Error, Result};
-use crate::spec::OwnFiles;
-use crate::spec::Spec;
+use crate::spec::{OwnFiles, Spec};
+use crate::{dashboard, input};
 
 /// One of your dashboards.
 pub struct OwnDashboard {
@@ -18,86 +18,91 @@ pub struct OwnDashboard {
     pub title: String,
 }
 
+/// What the spec's folders hold, and what is to be said about them.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub own: OwnFiles,
+    pub warnings: Vec<Error>,
+    /// Files for `promtool test rules`, which Prometheus does not get.
+    pub tests: Vec<String>,
+}
+
 /// All rules and dashboards that the spec lists, checked as far as Prometheus and Grafana would ignore faults silently.
 ///
-/// Errors: those of `read`; rules that are not YAML with `groups`; dashboards that are not JSON, or whose `uid` or `title`
-/// another dashboard has.
-pub fn load(base: &Path, spec: &Spec, catalog: &Catalog) -> Result<OwnFiles> {
-    let rules = read(base, &spec.rules, &["yml", "yaml"], "rules")?;
-    let dashboards = read(base, &spec.dashboards, &["json"], "dashboards")?;
-    let mut errors: Vec<Error> = rules.values().filter_map(|file| check_rules(file).err()).collect();
-    errors.extend(check_dashboards(&dashboards, catalog));
-    Error::all(errors)?;
-    let contents =
-        |files: BTreeMap<String, OwnFile>| files.into_iter().map(|(name, file)| (name, file.content)).collect();
-    Ok(OwnFiles { rules: contents(rules), dashboards: contents(dashboards) })
-}
-
-/// The files of the folders (or single files) that the spec lists under `key`, by name.
-///
-/// Errors: a path that does not exist, a folder without such files, two files of one name.
-fn read(base: &Path, paths: &[String], extensions: &[&str], key: &str) -> Result<BTreeMap<String, OwnFile>> {
-    let mut files = BTreeMap::new();
-    for listed in paths {
-        let path = join(base, listed);
-        let found = if path.is_file() { vec![path] } else { inside(&path, listed, extensions, key)? };
-        for file in found {
-            let content = std::fs::read(&file).map_err(|error| unreadable(&file, key, error))?;
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let path = file.display().to_string();
-            if files.insert(name.clone(), OwnFile { path, content }).is_some() {
-                return Err(Error::new(format!("two files of `{key}:` are called `{name}`"))
-                    .hint("rename one: both go into one folder"));
-            }
+/// Errors: those of `walk`; files that cannot be read or are too large; rules that Prometheus rejects or reads in part;
+/// dashboards that are not JSON, or whose `uid` or `title` another dashboard has.
+pub fn load(base: &Path, spec: &Spec, catalog: &Catalog) -> Result<Loaded> {
+    let (rules, beside_rules) = read(base, &spec.rules, RULES)?;
+    let (dashboards, beside_dashboards) = read(base, &spec.dashboards, DASHBOARDS)?;
+    let mut errors = Vec::new();
+    let mut loaded = Loaded::default();
+    for (name, file) in rules {
+        match check_rules(&name, &file) {
+            Err(error) => errors.push(error),
+            Ok(RuleFile::Rules) => drop(loaded.own.rules.insert(name, file.content)),
+            Ok(RuleFile::Tests) => loaded.tests.push(file.path),
         }
     }
-    Ok(files)
+    errors.extend(check_dashboards(&dashboards, catalog));
+    Error::all(errors)?;
+    loaded.own.dashboards = dashboards.into_iter().map(|(name, file)| (name, file.content)).collect();
+    loaded.warnings.extend(beside_rules.iter().filter_map(|path| beside(path, RULES, looks_like_rules)));
+    loaded.warnings.extend(beside_dashboards.iter().filter_map(|path| beside(path, DASHBOARDS, looks_like_a_dashboard)));
+    Ok(loaded)
 }
 
-fn inside(folder: &Path, listed: &str, extensions: &[&str], key: &str) -> Result<Vec<PathBuf>> {
-    let found = with_extension(folder, extensions).map_err(|error| unreadable(folder, key, error))?;
-    if found.is_empty() {
-        let endings = extensions.iter().map(|end| format!("`*.{end}`")).collect::<Vec<_>>().join(" or ");
-        return Err(Error::new(format!("`{listed}` under `{key}:` contains no {endings} files"))
-            .hint("put files there, or remove the folder from the spec"));
+type Files = BTreeMap<String, OwnFile>;
+
+/// The files that the spec lists under a key, by the path under which they are deployed, and the files beside them.
+fn read(base: &Path, listed: &[String], wanted: Wanted) -> Result<(Files, Vec<PathBuf>)> {
+    let walk = folders::walk(base, listed, wanted)?;
+    let (mut files, mut errors, mut bytes) = (Files::new(), Vec::new(), 0);
+    for (name, path) in walk.found {
+        let content = match input::bytes(&path, input::CONTENT) {
+            Ok(content) => content,
+            Err(error) => {
+                errors.push(folders::unreadable(&path, wanted, error));
+                continue;
+            }
+        };
+        bytes += content.len();
+        if bytes > input::ALL_CONTENT {
+            let most = input::ALL_CONTENT >> 20;
+            return Err(Error::new(format!("the files under `{}:` have more than {most} MB together", wanted.key))
+                .hint("list fewer folders, or split the stack"));
+        }
+        files.insert(name, OwnFile { path: readable(&path), content });
     }
-    Ok(found)
+    Error::all(errors)?;
+    Ok((files, walk.others))
 }
 
-/// The files of a folder that end so, by name.
-fn with_extension(folder: &Path, extensions: &[&str]) -> std::io::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder)?;
-    let mut found = entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>()?;
-    found.retain(|path| path.extension().is_some_and(|end| extensions.iter().any(|wanted| end == *wanted)));
-    found.sort();
-    Ok(found)
-}
-
-fn unreadable(path: &Path, key: &str, error: std::io::Error) -> Error {
-    Error::new(format!("cannot read `{}`", path.strip_prefix("./").unwrap_or(path).display()))
-        .cause(error)
-        .hint(format!("the spec lists it under `{key}:`, relative to the spec's own folder"))
+/// Says that a file is not loaded, when its content shows that it was meant to be.
+fn beside(path: &Path, wanted: Wanted, looks_like: fn(&str) -> bool) -> Option<Error> {
+    let text = input::text(path, input::SPEC).ok().filter(|text| looks_like(text))?;
+    drop(text);
+    Some(Error::new(format!("`{}` is not loaded", readable(path)))
+        .cause(format!("`{}:` loads {} files", wanted.key, wanted.endings()))
+        .hint("give it such an ending, or remove it from the folder"))
 }
 
 /// The dashboards under the spec's `dashboards:`. Files that cannot be read are left out: `up` names them.
 pub fn dashboards(base: &Path, listed: &[String]) -> Vec<OwnDashboard> {
     let mut found = Vec::new();
-    for listed in listed {
-        let path = join(base, listed);
-        let paths = if path.is_dir() { json_files(&path) } else { vec![path] };
-        for path in paths {
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            let model = dashboard::parse("", &text).unwrap_or_default();
-            let (uid, title) = (dashboard::uid(&model).to_owned(), dashboard::title(&model).to_owned());
-            found.push(OwnDashboard { path, text, uid, title });
-        }
+    // One at a time: a folder that is missing does not hide the others.
+    for path in listed.iter().flat_map(|listed| json_files(base, listed)) {
+        let Ok(text) = input::text(&path, input::CONTENT) else { continue };
+        let model = dashboard::parse("", &text).unwrap_or_default();
+        let (uid, title) = (dashboard::uid(&model).to_owned(), dashboard::title(&model).to_owned());
+        found.push(OwnDashboard { path, text, uid, title });
     }
     found
 }
 
-/// The dashboards of a folder, by name; none when it cannot be read.
-pub fn json_files(folder: &Path) -> Vec<PathBuf> {
-    with_extension(folder, &["json"]).unwrap_or_default()
+/// The dashboards of a folder and of those below it, or the file itself; none when it cannot be read.
+pub fn json_files(base: &Path, listed: &str) -> Vec<PathBuf> {
+    let walk = folders::walk(base, &[listed.to_owned()], DASHBOARDS);
+    walk.map(|walk| walk.found.into_values().collect()).unwrap_or_default()
 }
 
 /// The first folder under the spec's `dashboards:`; `None` when it lists none.
@@ -129,17 +134,6 @@ pub fn readable(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_files_of_the_kind_are_read_and_an_empty_folder_is_an_error() {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(folder.path().join("boards")).expect("made");
-        let read = || read(folder.path(), &["boards".to_owned()], &["json"], "dashboards");
-        assert!(read().expect_err("empty").message.contains("contains no `*.json` files"));
-        std::fs::write(folder.path().join("boards/a.json"), "{}").expect("written");
-        std::fs::write(folder.path().join("boards/notes.txt"), "").expect("written");
-        assert_eq!(read().expect("read").into_keys().collect::<Vec<_>>(), ["a.json"]);
-    }
 
     #[test]
     fn paths_are_shown_without_their_dots() {
@@ -190,6 +184,47 @@ mod tests {
             found[4].0.starts_with("the title `C` is used by `") && found[4].0.ends_with("c.json` too"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn what_is_not_loaded_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (rules, boards) = (folder.path().join("rules/team-a"), folder.path().join("boards"));
+        for (folder, name, text) in [
+            (&rules, "shop.yml", "groups: []\n"),
+            (&rules, "shop.yml.j2", "groups:\n  - name: {{ name }}\n"),
+            (&rules, "README.md", "# Rules in groups:\n"),
+            (&rules, "test.yml", "rule_files: [shop.yml]\ntests: []\n"),
+            (&boards, "a.json", "{\"title\": \"A\"}"),
+            (&boards, "b.json5", "{\"title\": \"B\", \"panels\": []}"),
+        ] {
+            std::fs::create_dir_all(folder).expect("made");
+            std::fs::write(folder.join(name), text).expect("written");
+        }
+        let mut spec = Spec::from_defaults(None, None);
+        (spec.rules, spec.dashboards) = (vec!["rules".into()], vec!["boards".into()]);
+        let loaded = load(folder.path(), &spec, &Catalog::embedded().expect("valid")).expect("loaded");
+        assert_eq!(loaded.own.rules.into_keys().collect::<Vec<_>>(), ["team-a/shop.yml"]);
+        let said: Vec<String> = loaded.warnings.iter().map(|warning| format!("{warning:#}")).collect();
+        assert!(said.len() == 2 && said[0].contains("team-a/shop.yml.j2` is not loaded"), "{said:?}");
+        assert!(said[0].ends_with("`rules:` loads `*.yml`, `*.yaml` or `*.rules` files"), "{said:?}");
+        assert!(said[1].contains("b.json5` is not loaded"), "{said:?}");
+        assert!(loaded.tests.len() == 1 && loaded.tests[0].ends_with("test.yml"), "{:?}", loaded.tests);
+    }
+
+    #[test]
+    fn inputs_have_bounds_and_every_file_past_one_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a.yml", "b.yml"] {
+            let file = std::fs::File::create(folder.path().join(name)).expect("made");
+            file.set_len(50 << 20).expect("sparse");
+        }
+        let mut spec = Spec::from_defaults(None, None);
+        spec.rules = vec![".".into()];
+        let error = load(folder.path(), &spec, &Catalog::embedded().expect("valid")).expect_err("refused");
+        assert!(error.message.starts_with("cannot read `") && error.message.ends_with("a.yml`"), "{error:#}");
+        assert_eq!(error.causes(), ["the file has 50 MB; at most 10 MB is allowed"]);
+        assert!(error.also.len() == 1 && error.also[0].message.ends_with("b.yml`"), "{error:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::dashboard::import::{Destination, Imported, import, slug};
 use crate::dashboard::{self, lint};
 use crate::error::{Error, Exit, Severity};
 use crate::fix::quoted;
+use crate::input;
 use crate::spec::read as read_spec;
 use crate::ui::human::count;
 use crate::yaml;
@@ -117,7 +118,7 @@ fn target(args: &Args, context: &Context) -> Result<Target> {
     }
     let name = spec.display().to_string();
     let old =
-        std::fs::read_to_string(&spec).map_err(|error| Error::new(format!("cannot read `{name}`")).cause(error))?;
+        input::text(&spec, input::SPEC).map_err(|error| Error::new(format!("cannot read `{name}`")).cause(error))?;
     let text = with_folder(&name, &old)?;
     Ok(Target::NewFolder { folder: files::join(&context.base(), FOLDER), spec, text })
 }

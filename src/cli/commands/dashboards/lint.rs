@@ -8,6 +8,7 @@ use crate::cli::shared::files;
 use crate::cli::{block_on, or_interrupt};
 use crate::dashboard::lint;
 use crate::error::{Error, Exit, Severity};
+use crate::input;
 use crate::ui::human::count;
 
 /// Check dashboards before Grafana gets them
@@ -74,7 +75,7 @@ fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
     }
     let mut found = Vec::new();
     for path in &args.files {
-        let paths = if path.is_dir() { files::json_files(path) } else { vec![path.clone()] };
+        let paths = if path.is_dir() { files::json_files(path, ".") } else { vec![path.clone()] };
         for path in paths {
             found.push((files::readable(&path), read_text(&path)?));
         }
@@ -83,7 +84,7 @@ fn read(args: &Args, context: &Context) -> Result<Vec<(String, String)>> {
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
+    input::text(path, input::CONTENT).map_err(|error| {
         Error::new(format!("cannot read `{}`", path.display())).cause(error).hint("check the path").into()
     })
 }

@@ -1,12 +1,12 @@
 //! Where a dashboard to import comes from: a file, an address, or grafana.com.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use url::Url;
 
 use crate::clients::grafana_com::{self, MAX_BYTES};
 use crate::error::{Error, Result};
+use crate::input;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportSource {
@@ -59,7 +59,7 @@ impl ImportSource {
     pub async fn read(&self, base: &str) -> Result<SourceText> {
         match self {
             Self::File(path) => {
-                let text = read_bounded(path).map_err(|error| {
+                let text = input::text(Path::new(path), MAX_BYTES).map_err(|error| {
                     Error::new(format!("cannot read `{path}`"))
                         .cause(error)
                         .hint("name a file, an address, or `gnet:ID` for a dashboard of grafana.com")
@@ -77,16 +77,6 @@ impl ImportSource {
             }
         }
     }
-}
-
-/// A file, or a pipe, as far as a dashboard may go.
-fn read_bounded(path: &str) -> std::io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
-    if text.len() > MAX_BYTES {
-        return Err(std::io::Error::other(format!("the file is larger than {} MB", MAX_BYTES >> 20)));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -134,16 +134,18 @@ pub fn drift(provisioning: &Provisioning, stored: &StoredDashboards) -> Vec<Dash
 
 /// The uid that Grafana gave to the dashboard of a file without one; empty when Grafana does not have it.
 fn unnamed_uid(file: &ProvisionedDashboard, stored: &StoredDashboards, managed: &BTreeSet<String>) -> String {
-    let mut hits = stored.hits.iter();
-    let hit = hits.find(|hit| hit.title == file.title && !managed.contains(&hit.uid));
+    let named = || stored.hits.iter().filter(|hit| hit.title == file.title && !managed.contains(&hit.uid));
+    // The same title may be in several folders; one that was moved is in another.
+    let hit = named().find(|hit| hit.folder_title == file.folder).or_else(|| named().next());
     hit.map(|hit| hit.uid.clone()).unwrap_or_default()
 }
 
 fn compared(file: &ProvisionedDashboard, stored: &StoredDashboard) -> State {
     let meta = &stored.meta;
-    // Before Grafana 8 only the title identifies a folder.
+    // Before Grafana 8 only the title identifies a folder, and Grafana chooses the uid of one that it makes from files.
+    let by_title = meta.folder_uid.is_empty() || file.folder_uid.is_empty();
     let in_place =
-        if meta.folder_uid.is_empty() { meta.folder_title == file.folder } else { meta.folder_uid == file.folder_uid };
+        if by_title { meta.folder_title == file.folder } else { meta.folder_uid == file.folder_uid };
     if !in_place {
         return State::Moved { folder: meta.folder_title.clone() };
     }

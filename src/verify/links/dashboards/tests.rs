@@ -184,6 +184,9 @@ fn a_dashboard_that_differs_from_its_file_says_how() {
     assert_eq!((unreadable.why[0].as_str(), unreadable.fix_text().as_str()), ("it answers 406", restart));
     let moved = found(id, |seen| seen.provisioning.dashboards[0].folder_uid = "elsewhere".into());
     assert!(moved.what.contains("but was deployed to") && moved.fix_text() == restart, "{moved:?}");
+    // Grafana chooses the uid of a folder that it makes from the files'.
+    let from_files = found(id, |seen| seen.provisioning.dashboards[0].folder_uid.clear());
+    assert_eq!(from_files.verdict, Verdict::Ok, "{from_files:?}");
     let change = |seen: &mut DashboardsSnapshot| {
         for key in ["a", "b", "c", "d"] {
             stored(seen)[key] = json!(1);

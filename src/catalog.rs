@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result, did_you_mean};
 
-pub use manifest::{Manifest, ReceiverKind, StackManifest};
+pub use manifest::{Collector, Manifest, ReceiverKind, StackManifest};
 pub use question::Question;
 
 /// All that can be deployed.

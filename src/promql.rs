@@ -15,6 +15,9 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 
 pub use likeness::{family, meant};
 
+/// Has the selector series, within a range of so many seconds where a function takes one?
+type Exists<'a> = dyn Fn(&Selector, Option<f64>) -> bool + 'a;
+
 /// An expression that parsed.
 #[derive(Debug, Clone)]
 pub struct Query(Expr);
@@ -114,6 +117,12 @@ impl Query {
     /// Can it yield anything, when just the selectors exist that `exists` says? `Err` names the part that stands in
     /// the way.
     pub fn can_yield(&self, exists: &dyn Fn(&Selector) -> bool) -> Result<(), MissingSelector> {
+        yields(&self.0, &|selector, _| exists(selector))
+    }
+
+    /// The same, when it also matters whether a function over a range of so many seconds takes the selector; `None`: its
+    /// samples are used as they stand.
+    pub fn can_yield_within(&self, exists: &Exists<'_>) -> Result<(), MissingSelector> {
         yields(&self.0, exists)
     }
 }
@@ -166,14 +175,14 @@ fn narrow(expr: &mut Expr, filters: &[Matcher]) {
     }
 }
 
-fn yields(expr: &Expr, exists: &dyn Fn(&Selector) -> bool) -> Result<(), MissingSelector> {
-    let one = |vector: &VectorSelector| {
+fn yields(expr: &Expr, exists: &Exists<'_>) -> Result<(), MissingSelector> {
+    let one = |vector: &VectorSelector, range: Option<f64>| {
         let selector = selector(vector);
-        if exists(&selector) { Ok(()) } else { Err(MissingSelector { selector, divisor: false }) }
+        if exists(&selector, range) { Ok(()) } else { Err(MissingSelector { selector, divisor: false }) }
     };
     match expr {
-        Expr::VectorSelector(vector) => one(vector),
-        Expr::MatrixSelector(matrix) => one(&matrix.vs),
+        Expr::VectorSelector(vector) => one(vector, None),
+        Expr::MatrixSelector(matrix) => one(&matrix.vs, Some(matrix.range.as_secs_f64())),
         Expr::Aggregate(aggregate) => yields(&aggregate.expr, exists),
         Expr::Unary(unary) => yields(&unary.expr, exists),
         Expr::Paren(paren) => yields(&paren.expr, exists),

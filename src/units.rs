@@ -74,6 +74,17 @@ pub fn format_duration(seconds: f64) -> String {
     if seconds.fract() == 0.0 { format!("{seconds:.0}s") } else { format!("{:.0}ms", seconds * 1000.0) }
 }
 
+/// The same in the largest unit that it is whole in: `15s`, `5m`, `90s`, `2h`.
+pub fn format_window(seconds: f64) -> String {
+    let whole = |unit: f64| seconds >= unit && seconds % unit == 0.0;
+    match seconds {
+        _ if whole(86_400.0) => format!("{:.0}d", seconds / 86_400.0),
+        _ if whole(3600.0) => format!("{:.0}h", seconds / 3600.0),
+        _ if whole(60.0) => format!("{:.0}m", seconds / 60.0),
+        _ => format_duration(seconds),
+    }
+}
+
 /// `412 MB`, `1.2 GB`: powers of a thousand, as disks and registries count.
 pub fn format_bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];

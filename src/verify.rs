@@ -12,6 +12,7 @@ pub mod reload;
 mod series;
 mod settle;
 pub mod snapshot;
+pub mod window;
 
 use std::time::{Duration, Instant};
 

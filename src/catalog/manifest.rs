@@ -53,6 +53,42 @@ pub struct Manifest {
     /// Metrics that are there only on some hosts or after some events; the proof then says why they are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sometimes: Vec<Sometimes>,
+    /// Parts of an exporter that can be off, or that find nothing on many hosts; the proof then names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collectors: Vec<Collector>,
+}
+
+/// One part of an exporter, such as node_exporter's `hwmon`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collector {
+    pub name: String,
+    /// A regular expression that matches whole names of metrics.
+    pub metrics: String,
+    /// What turns it on: `--collector.hwmon`.
+    pub flag: String,
+    /// Is it off unless the flag is given?
+    #[serde(default)]
+    pub off: bool,
+    /// What it looks for, in the plural: `hardware sensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finds: Option<String>,
+}
+
+impl Collector {
+    /// Is it on in a service with this command? `--no-collector.x` turns off what `--collector.x` turns on, and a list
+    /// after `=` turns on each of its parts.
+    pub fn is_on(&self, command: &[String]) -> bool {
+        let given = match self.flag.split_once('=') {
+            Some((flag, part)) => command.iter().any(|word| {
+                let list = word.strip_prefix(flag).and_then(|rest| rest.strip_prefix('='));
+                list.is_some_and(|list| list.split(',').any(|one| one == part))
+            }),
+            None => command.contains(&self.flag),
+        };
+        let opposite = self.flag.strip_prefix("--").map(|name| format!("--no-{name}"));
+        given || !self.off && !opposite.is_some_and(|opposite| command.contains(&opposite))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -238,7 +238,12 @@ impl<'a> Prometheus<'a> {
 
     /// Names of all metrics that have samples between `start` and now, seconds since the epoch.
     pub async fn metric_names(&self, start: f64) -> Result<BTreeSet<String>, ApiError> {
-        self.data(&format!("/api/v1/label/__name__/values?start={start:.0}")).await
+        self.label_values("__name__", start).await
+    }
+
+    /// Values of the label among series that have samples between `start` and now, seconds since the epoch.
+    pub async fn label_values(&self, label: &str, start: f64) -> Result<BTreeSet<String>, ApiError> {
+        self.data(&format!("/api/v1/label/{label}/values?start={start:.0}")).await
     }
 
     /// An instant query, for now; a scalar comes as one sample without labels.

@@ -21,8 +21,7 @@ fn what_stands_in_the_way_is_named() {
 
 #[test]
 fn filters_go_into_every_selector() {
-    let filters =
-        [("job".to_owned(), "=~".to_owned(), "a.*".to_owned()), ("x".into(), "one of".into(), "y".into())];
+    let filters = [("job".to_owned(), "=~".to_owned(), "a.*".to_owned()), ("x".into(), "one of".into(), "y".into())];
     let text = narrowed("sum(rate(a[5m])) / b{c=\"d\"}", &filters);
     assert_eq!(text, "sum(rate(a{job=~\"a.*\"}[5m])) / b{c=\"d\",job=~\"a.*\"}");
 }
@@ -71,8 +70,7 @@ fn quoted_texts_are_read_back_as_they_were() {
 
 #[test]
 fn selectors_come_without_range_and_offset() {
-    let query =
-        Query::parse("rate(a{x=\"1\"}[5m] offset 1h) + on (i) {__name__=\"b\", y!~\"2|3\"}").expect("PromQL");
+    let query = Query::parse("rate(a{x=\"1\"}[5m] offset 1h) + on (i) {__name__=\"b\", y!~\"2|3\"}").expect("PromQL");
     let texts: Vec<(String, String)> = query.selectors().into_iter().map(|s| (s.metric, s.text)).collect();
     assert_eq!(texts[0], ("a".into(), "a{x=\"1\"}".into()));
     assert_eq!(texts[1].0, "b");

@@ -33,6 +33,7 @@ pub const IDS: &[Kind] = &[
     kind("verify/links/targets", "probe:", "a probed address answers"),
     kind("verify/links/rules", "rule:", "a rule evaluates and can fire"),
     kind("verify/links/rules", "group:", "a rule group is loaded and evaluated in time"),
+    kind("verify/links/rules", "interval:", "targets are scraped and rules evaluated often enough"),
     kind("verify/links/alerting", "watchdog", "the Watchdog alert arrives at Alertmanager"),
     kind("verify/links/alerting", "alertmanager:", "Prometheus sends its alerts to Alertmanager, which is configured"),
     kind("verify/links/alerting", "receivers", "a receiver is configured"),

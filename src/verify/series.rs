@@ -2,17 +2,20 @@
 
 mod ask;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::promql::{MatchKind, Selector};
 
+/// What Prometheus writes about alerts; nothing while none is pending.
+pub const OF_ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
+
 /// What exists, of what was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// `None`: Prometheus was not asked, so nothing is reported as missing.
-    metrics: Option<BTreeSet<String>>,
+    /// With the jobs that have them. `None`: Prometheus was not asked, so nothing is reported as missing.
+    metrics: Option<BTreeMap<String, BTreeSet<String>>>,
     /// Metric and label, for labels that no series of the metric has.
     without_label: BTreeSet<(String, String)>,
 }
@@ -28,10 +31,10 @@ impl Series {
     /// `None`: everything that the selector names exists.
     pub fn missing(&self, selector: &Selector) -> Option<Missing> {
         // Alerts come and go; there may be none.
-        if selector.metric.is_empty() || ["ALERTS", "ALERTS_FOR_STATE"].contains(&selector.metric.as_str()) {
+        if selector.metric.is_empty() || OF_ALERTS.contains(&selector.metric.as_str()) {
             return None;
         }
-        if !self.metrics.as_ref()?.contains(&selector.metric) {
+        if !self.metrics.as_ref()?.contains_key(&selector.metric) {
             return Some(Missing::Metric);
         }
         for label in needed_labels(selector) {
@@ -42,10 +45,15 @@ impl Series {
         None
     }
 
-    /// For tests: only these metrics exist, and they have every label but these.
+    /// The jobs that have the metric now.
+    pub fn jobs(&self, metric: &str) -> impl Iterator<Item = &str> {
+        self.metrics.iter().filter_map(|metrics| metrics.get(metric)).flatten().map(String::as_str)
+    }
+
+    /// For tests: only these metrics exist, of no known job, and they have every label but these.
     #[cfg(test)]
     pub fn existing(metrics: &[&str], without_label: &[(&str, &str)]) -> Self {
-        let metrics = metrics.iter().map(|metric| (*metric).to_owned()).collect();
+        let metrics = metrics.iter().map(|metric| ((*metric).to_owned(), BTreeSet::new())).collect();
         let pairs = without_label.iter().map(|(metric, label)| ((*metric).to_owned(), (*label).to_owned()));
         Self { metrics: Some(metrics), without_label: pairs.collect() }
     }
@@ -58,9 +66,9 @@ fn metric_names(selectors: &BTreeSet<Selector>) -> Vec<&str> {
 }
 
 /// Metric and label, for every label that the selectors of existing metrics need.
-fn label_pairs(selectors: &BTreeSet<Selector>, metrics: &BTreeSet<String>) -> Vec<(String, String)> {
+fn label_pairs(selectors: &BTreeSet<Selector>, metrics: &BTreeMap<String, BTreeSet<String>>) -> Vec<(String, String)> {
     let mut pairs = BTreeSet::new();
-    for selector in selectors.iter().filter(|selector| metrics.contains(&selector.metric)) {
+    for selector in selectors.iter().filter(|selector| metrics.contains_key(&selector.metric)) {
         for label in needed_labels(selector) {
             pairs.insert((selector.metric.clone(), label.to_owned()));
         }

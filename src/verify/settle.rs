@@ -1,5 +1,8 @@
 //! The wait for first scrapes and evaluations: as long as they can take, and no longer.
 //!
+//! What takes longer than `BOUND` is not waited for: with a scrape or evaluation every ten minutes, each verification
+//! would wait in vain. The links then say what was not checked yet, and when it can be.
+//!
 //! Prometheus needs five seconds to find its targets after it starts, and announces nothing when it has. So it is asked
 //! again until every rendered job exists, is scraped and is evaluated.
 
@@ -18,6 +21,9 @@ const SLACK: f64 = 2.0;
 /// Prometheus hands new targets to its scrapers every five seconds.
 /// <https://github.com/prometheus/prometheus/blob/main/discovery/manager.go>
 const DISCOVERY: f64 = 5.0;
+/// Nothing is waited for that takes longer than this, in seconds: a scrape every minute with a time-out of ten seconds,
+/// and discovery before it.
+const BOUND: f64 = 75.0;
 /// Prometheus's own interval, for a target that does not report one.
 const INTERVAL: f64 = 60.0;
 
@@ -76,19 +82,25 @@ fn outstanding(targets: &[Target], groups: &[Group], jobs: &[String], age: f64) 
     }
     let mut what = Vec::new();
     let mut takes: f64 = 0.0;
-    let unscraped: Vec<&Target> = targets.iter().filter(|target| awaits_scrape(target, age)).collect();
-    for target in &unscraped {
-        takes = takes.max(seconds(&target.scrape_interval) + seconds(&target.scrape_timeout));
+    let near = |seconds: &f64| *seconds <= BOUND;
+    let mut unscraped = Vec::new();
+    for target in targets {
+        if let Some(seconds) = scrape_takes(target, age).filter(near) {
+            takes = takes.max(seconds);
+            unscraped.push(target);
+        }
     }
     match unscraped.as_slice() {
         [] => {}
         [target] => what.push(format!("a scrape of {}", target.name())),
         many => what.push(format!("a scrape of {} targets", many.len())),
     }
-    let unknown = |group: &&Group| group.rules.iter().any(|rule| rule.health == "unknown");
-    let unevaluated: Vec<&Group> = groups.iter().filter(unknown).collect();
-    for group in &unevaluated {
-        takes = takes.max(group.interval);
+    let mut unevaluated = Vec::new();
+    for group in groups {
+        if let Some(seconds) = evaluation_takes(group, age).filter(near) {
+            takes = takes.max(seconds);
+            unevaluated.push(group);
+        }
     }
     match unevaluated.as_slice() {
         [] => {}
@@ -96,6 +108,19 @@ fn outstanding(targets: &[Target], groups: &[Group], jobs: &[String], age: f64) 
         many => what.push(format!("the first evaluation of {} rule groups", many.len())),
     }
     (!what.is_empty()).then(|| Waiting { what: what.join(" and "), takes })
+}
+
+/// Seconds until the scrape that counts, at most; `None`: it was.
+fn scrape_takes(target: &Target, age: f64) -> Option<f64> {
+    awaits_scrape(target, age).then(|| seconds(&target.scrape_interval) + seconds(&target.scrape_timeout))
+}
+
+/// Seconds until the group's first evaluation, at most; `None`: it was. Prometheus spreads the first ones over an interval
+/// after it loaded the rules.
+fn evaluation_takes(group: &Group, age: f64) -> Option<f64> {
+    let unknown = group.rules.iter().any(|rule| rule.health == "unknown");
+    let left = group.interval - age;
+    unknown.then_some(if left > 0.0 { left } else { group.interval })
 }
 
 /// The first scrape may have come before the target was ready for it: then the second one counts.
@@ -166,6 +191,22 @@ mod tests {
             waits(&[], &groups, &[], 600.0).map(|(what, _)| what).as_deref(),
             Some("the first evaluation of 2 rule groups")
         );
+    }
+
+    #[test]
+    fn what_takes_minutes_is_not_waited_for_until_it_is_near() {
+        let mut slow = group("g", "unknown");
+        slow.interval = 600.0;
+        assert_eq!(waits(&[], &[slow.clone()], &[], 10.0), None);
+        assert_eq!(waits(&[], &[slow], &[], 550.0), Some(("the first evaluation of g".to_owned(), 50.0)));
+        let mut rare = target("a", "unknown");
+        rare.scrape_interval = "5m".into();
+        assert_eq!(waits(&[rare.clone()], &[], &[], 10.0), None);
+        rare.health = "down".into();
+        assert_eq!(waits(&[rare], &[], &[], 100.0), None);
+        let mut minute = target("a", "unknown");
+        minute.scrape_interval = "1m".into();
+        assert!(waits(&[minute], &[], &[], 10.0).is_some());
     }
 
     #[test]

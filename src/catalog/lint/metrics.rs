@@ -7,8 +7,8 @@ use regex_lite::Regex;
 use super::{Report, place};
 use crate::catalog::{Catalog, CatalogFile, Component};
 use crate::dashboard;
-use crate::error::{Error, did_you_mean};
-use crate::promql::Query;
+use crate::error::Error;
+use crate::promql::{self, Query};
 use crate::yaml::{self, Node};
 
 /// What Prometheus adds to every target and every alert.
@@ -41,8 +41,10 @@ impl Known {
                 names.extend(records.map(str::to_owned));
             }
             // A pattern that does not compile is the manifest's finding.
-            let patterns = component.manifest.sometimes.iter();
-            sometimes.extend(patterns.filter_map(|absent| Regex::new(&format!("^(?:{})$", absent.metrics)).ok()));
+            let manifest = &component.manifest;
+            let patterns = manifest.sometimes.iter().map(|absent| &absent.metrics);
+            let patterns = patterns.chain(manifest.collectors.iter().map(|collector| &collector.metrics));
+            sometimes.extend(patterns.filter_map(|pattern| Regex::new(&format!("^(?:{pattern})$")).ok()));
         }
         Self { names, sometimes }
     }
@@ -110,7 +112,7 @@ impl Missing<'_, '_, '_> {
             if metric.is_empty() || made_up || self.known.has(&metric) || !self.reported.insert(metric.clone()) {
                 continue;
             }
-            let hint = match did_you_mean(&metric, self.known.names.iter().map(String::as_str)) {
+            let hint = match promql::meant(&metric, &self.known.names) {
                 Some(guess) => format!("did you mean `{guess}`?"),
                 None => "record `metrics.prom` from the service again, or list the metric under `sometimes:`".into(),
             };

@@ -1,7 +1,9 @@
 //! Every rule group is loaded and evaluated in time, and every rule has the metrics it uses.
 
+mod intervals;
 mod judge;
 mod look;
+mod rule;
 
 pub use judge::judge;
 

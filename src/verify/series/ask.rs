@@ -1,6 +1,6 @@
 //! Asks Prometheus which series exist, in few queries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -17,21 +17,23 @@ impl Series {
     pub async fn ask(prometheus: &Prometheus<'_>, selectors: &BTreeSet<Selector>) -> Self {
         let names = metric_names(selectors);
         let present = join_all(names.chunks(AT_ONCE).map(|names| present(prometheus, names))).await;
-        let metrics: BTreeSet<String> = present.into_iter().flatten().collect();
+        let mut metrics: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (metric, job) in present.into_iter().flatten() {
+            metrics.entry(metric).or_default().extend(job);
+        }
         let pairs = label_pairs(selectors, &metrics);
         let absent = join_all(pairs.chunks(AT_ONCE).map(|pairs| without_label(prometheus, pairs))).await;
         Self { metrics: Some(metrics), without_label: absent.into_iter().flatten().collect() }
     }
 }
 
-/// Those of the metrics that have a sample now; all of them when there is no answer.
-async fn present(prometheus: &Prometheus<'_>, names: &[&str]) -> Vec<String> {
-    let all = || names.iter().map(|name| (*name).to_owned()).collect();
+/// Those of the metrics that have a sample now, with each of their jobs; all of them when there is no answer.
+async fn present(prometheus: &Prometheus<'_>, names: &[&str]) -> Vec<(String, Option<String>)> {
+    let all = || names.iter().map(|name| ((*name).to_owned(), None)).collect();
     let Some(query) = presence_query(names) else { return all() };
-    match prometheus.query(&query).await {
-        Ok(samples) => samples.into_iter().filter_map(|mut sample| sample.labels.remove("__name__")).collect(),
-        Err(_) => all(),
-    }
+    let Ok(samples) = prometheus.query(&query).await else { return all() };
+    let name_and_job = |mut sample: Sample| Some((sample.labels.remove("__name__")?, sample.labels.remove("job")));
+    samples.into_iter().filter_map(name_and_job).collect()
 }
 
 /// Those of the pairs whose metric has no series with the label; none when there is no answer.
@@ -46,7 +48,7 @@ async fn without_label(prometheus: &Prometheus<'_>, pairs: &[(String, String)]) 
 fn presence_query(names: &[&str]) -> Option<String> {
     let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == ':');
     let all_plain = names.iter().all(|name| plain(name));
-    all_plain.then(|| format!("group by (__name__) ({{__name__=~\"{}\"}})", names.join("|")))
+    all_plain.then(|| format!("group by (__name__, job) ({{__name__=~\"{}\"}})", names.join("|")))
 }
 
 /// Counts the series of each metric that have the label; the label `n` is the number of the pair.
@@ -77,7 +79,7 @@ mod tests {
     #[test]
     fn many_metrics_are_asked_for_in_one_query_unless_a_name_would_be_a_pattern() {
         let query = presence_query(&["up", "job:x:rate5m"]);
-        assert_eq!(query.as_deref(), Some("group by (__name__) ({__name__=~\"up|job:x:rate5m\"})"));
+        assert_eq!(query.as_deref(), Some("group by (__name__, job) ({__name__=~\"up|job:x:rate5m\"})"));
         assert_eq!(presence_query(&["up", "a.*"]), None);
     }
 

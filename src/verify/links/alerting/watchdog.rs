@@ -75,9 +75,15 @@ pub fn judge(
     container: &str,
     log: &[String],
 ) -> (Finding, Option<String>) {
-    let Some((_, rule)) = rule(groups) else {
+    let Some((group, rule)) = rule(groups) else {
         return (Finding::note(ID, "Watchdog", "rule is missing, so nothing monitors the alert path"), None);
     };
+    if rule.health == "unknown" {
+        let within = format_span(group.interval);
+        let later = Fix::watchpost(["verify"]).note(format!("in {within}"));
+        let finding = Finding::not_checked(ID, "Watchdog", "its rule was not evaluated yet");
+        return (finding.why(format!("its group is evaluated every {within}")).fix(later), None);
+    }
     let Some((group, _)) = firing(groups) else {
         let error = rule.last_error.clone().filter(|error| !error.is_empty());
         let why = error.unwrap_or_else(|| format!("its expression is {}", rule.query));
@@ -169,6 +175,16 @@ mod tests {
         assert_eq!(finding.fix_text(), "watchpost verify (a little later)");
         assert!(judged(&groups("firing"), Some(&arrival(None, 90.0))).0.is_broken());
         assert_eq!(judged(&groups("firing"), None).0.verdict, Verdict::NotChecked);
+    }
+
+    #[test]
+    fn a_watchdog_whose_rule_was_not_evaluated_yet_is_not_judged() {
+        let mut new = groups("inactive");
+        (new[0].interval, new[0].rules[0].health) = (600.0, "unknown".into());
+        let (finding, remark) = judged(&new, None);
+        assert_eq!((finding.verdict, remark), (Verdict::NotChecked, None));
+        assert_eq!(finding.what, "its rule was not evaluated yet");
+        assert_eq!(finding.fix_text(), "watchpost verify (in 10 min)");
     }
 
     #[test]

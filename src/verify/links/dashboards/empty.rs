@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clients::grafana::PanelQuery;
-use crate::error::did_you_mean;
 use crate::fix::Fix;
 use crate::promql::{MatchKind, Query, Selector};
 use crate::units::format_duration;
@@ -12,6 +11,7 @@ use crate::verify::links::dashboards::case::{Case, Outcomes, Plan, Shown};
 use crate::verify::links::dashboards::data_sources::Sources;
 use crate::verify::links::dashboards::variables::{EmptyVariable, VariableFailure};
 use crate::verify::report::Finding;
+use crate::verify::series::Series;
 use crate::verify::snapshot::Snapshot;
 
 /// Prometheus's values by expression; `None` when it gave no answer, 0 when nothing matches.
@@ -224,13 +224,13 @@ impl Explainer<'_> {
         if metric == "up" || metric.starts_with("scrape_") {
             return case.note("nothing was scraped yet");
         }
-        match absence::explain(selector, self.chain) {
+        match absence::explain(selector, self.chain, &Series::default()) {
             Absence::TargetDown(id) => target_down(case, id, format!("`{metric}` is absent")),
+            Absence::NotYet(why) => case.not_checked(format!("`{metric}` does not exist yet: {why}")),
             Absence::Expected(why) => case.note(format!("`{metric}` is absent: {why}")),
-            Absence::Unknown(why) => {
-                let names = self.chain.names.as_ref().ok();
-                let finding = case.broken(why).fix(fix);
-                match names.and_then(|names| did_you_mean(metric, names.iter().map(String::as_str))) {
+            Absence::Mistake(mistake) => {
+                let finding = case.broken(&mistake.cause).cause(&mistake.cause).on_metric(metric).fix(fix);
+                match mistake.guess {
                     Some(guess) => finding.why(format!("did you mean `{guess}`?")),
                     None => finding,
                 }
@@ -241,8 +241,14 @@ impl Explainer<'_> {
     /// The metric exists, but no series of it matches.
     fn no_series(&self, case: &Case<'_>, selector: &Selector) -> Finding {
         let nothing_matches = format!("nothing matches {}", selector.text);
-        if let Absence::TargetDown(id) = absence::explain(selector, self.chain) {
-            return target_down(case, id, nothing_matches);
+        match absence::explain(selector, self.chain, &Series::default()) {
+            Absence::TargetDown(id) => return target_down(case, id, nothing_matches),
+            Absence::NotYet(why) => return case.not_checked(nothing_matches).why(why),
+            Absence::Mistake(mistake) if !selector.metric.is_empty() => {
+                let fix = case.edit(mistake.correction());
+                return case.broken(nothing_matches).why(&mistake.cause).cause(&mistake.cause).fix(fix);
+            }
+            _ => {}
         }
         for label in required_labels(selector) {
             let none_has_it = self.answers.get(&count_with_label(selector, label)) == Some(&Some(0.0));

@@ -237,7 +237,7 @@ fn a_missing_metric_is_a_typo_or_belongs_to_a_target_that_is_down_or_absent() {
     assert_eq!(typo.why, ["did you mean `prometheus_http_requests_total`?"]);
     let elsewhere = asking("node_load1", &[]);
     assert_eq!(elsewhere.verdict, Verdict::Note);
-    assert!(elsewhere.what.starts_with("`node_load1` is absent: no target of the job `node`"), "{elsewhere:?}");
+    assert!(elsewhere.what.starts_with("`node_load1` is absent: the component node-exporter is not"), "{elsewhere:?}");
     let mut seen = recorded();
     edit(&mut seen, |model| model["panels"][0]["targets"][0]["expr"] = json!("node_load1"));
     let down = Down { id: "target:node/localhost".into(), job: "node".into(), instance: "localhost".into() };

@@ -56,7 +56,9 @@ fn groups_of(path: &str, content: &[u8]) -> Vec<DeployedGroup> {
     let text = std::str::from_utf8(content).unwrap_or_default();
     let Ok(document) = yaml::parse(path, text) else { return Vec::new() };
     let groups = document.get("groups").map(Node::items).unwrap_or_default();
-    let names = groups.iter().filter_map(|group| group.get("name")?.as_str());
+    // Prometheus does not list a group without rules.
+    let has_rules = |group: &&Node| group.get("rules").is_some_and(|rules| !rules.items().is_empty());
+    let names = groups.iter().filter(has_rules).filter_map(|group| group.get("name")?.as_str());
     names.map(|name| DeployedGroup { file: path.to_owned(), name: name.to_owned() }).collect()
 }
 
@@ -66,9 +68,12 @@ mod tests {
 
     #[test]
     fn the_groups_of_a_rule_file_are_read_and_other_files_hold_none() {
-        let file = b"groups: [{name: shop, rules: []}, {name: disk, rules: []}]\n";
+        let file =
+            b"groups: [{name: shop, rules: [{record: a, expr: b}]}, {name: disk, rules: [{alert: A, expr: b}]}]\n";
         let names: Vec<String> = groups_of("rules/a.yml", file).into_iter().map(|group| group.name).collect();
         assert_eq!(names, ["shop", "disk"]);
+        let empty = b"groups: [{name: shop, rules: []}, {name: disk}, {name: net, rules: }]\n";
+        assert!(groups_of("rules/a.yml", empty).is_empty() && groups_of("rules/a.yml", b"# none\n").is_empty());
         assert!(groups_of("rules/b.yml", b"{").is_empty() && groups_of("rules/c.yml", &[0xff]).is_empty());
     }
 }

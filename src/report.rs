@@ -2,14 +2,17 @@
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
+pub mod baseline;
 pub mod cause;
 pub mod ids;
 pub mod junit;
 
+pub use baseline::Compared;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fix::{Addressing, Fix};
 
@@ -17,7 +20,7 @@ use crate::fix::{Addressing, Fix};
 pub const SCHEMA: &str = include_str!("../docs/proof.schema.json");
 
 /// The links of the chain; each needs those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Link {
     /// Every container is as deployed and runs well.
@@ -50,7 +53,7 @@ impl Link {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Ok,
@@ -66,7 +69,7 @@ pub enum Verdict {
 }
 
 /// What a finding is about, as `accept` in the spec names it; absent parts do not apply.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// As its author knows it: `rules/own/shop.yml`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +114,9 @@ pub struct Finding {
     pub cause: Option<String>,
     #[serde(skip_serializing_if = "About::is_empty")]
     pub about: About,
+    /// Broken in the baseline too, and accepted for that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
 }
 
 impl Finding {
@@ -127,6 +133,7 @@ impl Finding {
             because: None,
             cause: None,
             about: About::default(),
+            known: false,
         }
     }
 
@@ -302,6 +309,9 @@ pub struct Report {
     /// Mistakes behind what is broken, each counted once.
     pub causes: usize,
     pub took_seconds: f64,
+    /// How this differs from an earlier report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Compared>,
     pub links: Vec<Checked>,
 }
 
@@ -309,25 +319,35 @@ impl Report {
     pub fn new(stack: &str, host: &str, mut links: Vec<Checked>, took: Duration) -> Self {
         links.sort_by_key(|checked| checked.link);
         number_ids(&mut links);
-        let broken = |checked: &&Checked| checked.verdict == Verdict::Broken;
-        let broken_links = links.iter().filter(broken).count();
-        let causes = cause::count(&links);
-        let nothing = links.iter().all(|checked| checked.verdict == Verdict::NotChecked);
-        let verdict = match (broken_links, nothing) {
+        let mut report = Self {
+            stack: stack.to_owned(),
+            host: host.to_owned(),
+            verdict: Verdict::NotChecked,
+            broken_links: 0,
+            causes: 0,
+            took_seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
+            baseline: None,
+            links,
+        };
+        report.recount();
+        report
+    }
+
+    /// Verdicts and numbers from the findings as they are by now.
+    fn recount(&mut self) {
+        for checked in &mut self.links {
+            checked.verdict = worst(&checked.findings);
+        }
+        self.causes = cause::count(&self.links);
+        let are = |verdict| move |checked: &&Checked| checked.verdict == verdict;
+        self.broken_links = self.links.iter().filter(are(Verdict::Broken)).count();
+        let nothing = self.links.iter().all(|checked| checked.verdict == Verdict::NotChecked);
+        self.verdict = match (self.broken_links, nothing) {
             (0, true) => Verdict::NotChecked,
-            (0, false) if links.iter().any(|checked| checked.verdict == Verdict::Warning) => Verdict::Warning,
+            (0, false) if self.links.iter().any(|checked| checked.verdict == Verdict::Warning) => Verdict::Warning,
             (0, false) => Verdict::Ok,
             _ => Verdict::Broken,
         };
-        Self {
-            stack: stack.to_owned(),
-            host: host.to_owned(),
-            verdict,
-            broken_links,
-            causes,
-            took_seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
-            links,
-        }
     }
 
     pub fn is_broken(&self) -> bool {
@@ -388,14 +408,31 @@ mod tests {
         let findings = vec![
             Finding::ok("target:a", "a"),
             Finding::note("target:b", "b", "noted").why("because"),
+            Finding::warning("target:e", "e", "works")
+                .cause("a cause")
+                .in_file("f")
+                .of_panel("p")
+                .of_alert("a")
+                .on_metric("m"),
             Finding::not_checked("target:c", "c", "no way"),
             Finding::broken("target:d", "d", "broken").why("because").fix("repair it").because(Some("target:a".into())),
         ];
         let checked = |link: &Link| match link {
             Link::Delivery => Checked::not_checked(*link, "not asked for", Some("watchpost verify --deliver".into())),
-            _ => Checked::new(*link, &[("thing", 4)], findings.clone()).remark("said"),
+            _ => Checked::new(*link, &[("thing", 5)], findings.clone()).remark("said"),
         };
         let report = Report::new("s", "h", Link::ALL.iter().map(checked).collect(), Duration::from_millis(12));
+        let past =
+            baseline::Baseline::read("old.json", &serde_json::to_string(&report).expect("JSON")).expect("a report");
+        let mut compared = report.clone();
+        compared.compare(&past, "old.json");
+        assert_eq!(
+            compared.finding("target:d").map(|found| (found.verdict, found.known)),
+            Some((Verdict::Accepted, true))
+        );
+        let json = serde_json::to_value(&compared).expect("JSON");
+        let wrong: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
         let json = serde_json::to_value(&report).expect("JSON");
         let wrong: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
@@ -404,7 +441,7 @@ mod tests {
             json.pointer_mut(pointer).and_then(|part| part.as_object_mut()?.remove(key)).expect("it was there");
             validator.is_valid(&json)
         };
-        assert!(!without("", "causes") && !without("/links/0", "counts") && !without("/links/0/findings/3", "what"));
+        assert!(!without("", "causes") && !without("/links/0", "counts") && !without("/links/0/findings/4", "what"));
         let mut other = json;
         other["links"][0]["verdict"] = "fine".into();
         assert!(!validator.is_valid(&other));

@@ -79,8 +79,16 @@ fn fill<'a>(
 
 /// What was found, why, and the fix, a line each.
 fn description(finding: &Finding) -> String {
-    let mut lines = vec![format!("{}: {}", finding.subject, finding.what)];
+    let kind = match finding.verdict {
+        Verdict::Warning => "warning: ",
+        Verdict::Accepted => "accepted: ",
+        _ => "",
+    };
+    let mut lines = vec![format!("{kind}{}: {}", finding.subject, finding.what)];
     lines.extend(finding.why.iter().cloned());
+    lines.extend(
+        finding.cause.iter().filter(|cause| !finding.why.contains(cause)).map(|cause| format!("cause: {cause}")),
+    );
     lines.extend(finding.because.iter().map(|id| format!("follows from {id}")));
     lines.extend(finding.fix.iter().map(|fix| format!("fix: {fix}")));
     lines.join("\n")
@@ -109,8 +117,14 @@ mod tests {
             Finding::ok("target:a", "a"),
             Finding::broken("target:b", HOSTILE, HOSTILE).why(HOSTILE).fix("watchpost up --set \"x\""),
         ];
-        let rules =
-            vec![Finding::note("rule:x", "x", "can never fire"), Finding::not_checked("rule:y", "y", "no <way>")];
+        let mut accepted = Finding::broken("rule:w", "w", "can never fire").cause("no target has `x`");
+        accepted.verdict = Verdict::Accepted;
+        let rules = vec![
+            Finding::note("rule:x", "x", "can never fire"),
+            Finding::not_checked("rule:y", "y", "no <way>"),
+            Finding::warning("rule:z", "z", "cannot fire in time"),
+            accepted,
+        ];
         let links = vec![Checked::new(Link::Targets, &[], targets), Checked::new(Link::Rules, &[], rules)];
         Report::new("mon<itoring", "local & Docker", links, Duration::from_millis(1500))
     }
@@ -158,7 +172,7 @@ mod tests {
         let seen = parsed(&xml);
         assert_eq!(
             seen[0],
-            "testsuites name=watchpost verify: mon<itoring on local & Docker|tests=4|failures=1|skipped=1|errors=0|time=1.500"
+            "testsuites name=watchpost verify: mon<itoring on local & Docker|tests=6|failures=1|skipped=1|errors=0|time=1.500"
         );
         let has = |wanted: &str| assert!(seen.iter().any(|element| element == wanted), "{wanted:?} in {seen:#?}");
         has("testsuite name=targets|tests=2|failures=1|skipped=0|errors=0");
@@ -167,6 +181,10 @@ mod tests {
         has(&format!("{survives}: {survives}\n{survives}\nfix: watchpost up --set \"x\""));
         has("skipped message=no <way>");
         has("x: can never fire");
+        has("warning: z: cannot fire in time");
+        has("accepted: w: can never fire\ncause: no target has `x`");
+        let outs = seen.iter().filter(|element| element.starts_with("system-out")).count();
+        assert_eq!(outs, 3, "a note, a warning and what is accepted fail nothing");
         assert!(!xml.contains('\u{1}') && !xml.contains('\u{1b}'));
     }
 }

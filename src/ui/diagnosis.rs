@@ -26,14 +26,15 @@ pub fn render(diagnosis: &Diagnosis, width: Option<usize>) -> String {
             finding_lines(&mut text, finding, column, width);
         }
     }
-    let _ = write!(text, "\n{}", summary(diagnosis));
+    let _ = write!(text, "\n{}", wrapped(&summary(diagnosis), width, 0).join("\n"));
     text
 }
 
 fn sign(verdict: Verdict) -> (Style, &'static str) {
     match verdict {
         Verdict::Ok => (GOOD, "✓"),
-        Verdict::Note | Verdict::Warning => (CHANGE, "!"),
+        Verdict::Note => (DIM, "i"),
+        Verdict::Warning => (CHANGE, "!"),
         Verdict::Accepted => (DIM, "~"),
         Verdict::NotChecked => (DIM, "–"),
         Verdict::Broken => (BAD, "✗"),
@@ -45,6 +46,7 @@ fn finding_lines(text: &mut String, finding: &Finding, column: usize, width: Opt
     let padding = " ".repeat(column.saturating_sub(console::measure_text_width(&finding.subject)));
     let what = match finding.verdict {
         Verdict::NotChecked => format!("not checked: {}", finding.what),
+        Verdict::Accepted => format!("accepted: {}", finding.what),
         _ => finding.what.clone(),
     };
     let indent = column + 6;
@@ -73,15 +75,17 @@ fn wrapped(text: &str, width: Option<usize>, indent: usize) -> Vec<String> {
 }
 
 fn summary(diagnosis: &Diagnosis) -> String {
-    let notes = diagnosis.count(Verdict::Note);
-    let worth = match notes {
-        0 => String::new(),
-        notes => format!(", {} worth knowing", count(notes, "thing")),
+    let number = |verdict, what| Some(diagnosis.count(verdict)).filter(|n| *n > 0).map(|n| count(n, what));
+    let problems = match diagnosis.problems {
+        0 => "no problem".to_owned(),
+        problems => count(problems, "problem"),
     };
-    match diagnosis.problems {
-        0 => format!("No problem found{worth}."),
-        problems => format!("{} found{worth}.", count(problems, "problem")),
-    }
+    let found: Vec<String> = [Some(problems), number(Verdict::Warning, "warning")].into_iter().flatten().collect();
+    let worth = number(Verdict::Note, "thing").map(|notes| format!(", {notes} worth knowing")).unwrap_or_default();
+    let unseen = number(Verdict::NotChecked, "check").map(|n| format!(", {n} not possible")).unwrap_or_default();
+    let found = found.join(" and ");
+    let (first, rest) = found.split_at(1);
+    format!("{}{rest} found{worth}{unseen}.", first.to_uppercase())
 }
 
 #[cfg(test)]
@@ -102,7 +106,14 @@ mod tests {
                     Finding::not_checked("clock:host", "clock", "no way"),
                 ],
             },
-            Area { about: "Storage", findings: vec![broken, Finding::note("storage:series", "memory", "tight")] },
+            Area {
+                about: "Storage",
+                findings: vec![
+                    broken,
+                    Finding::note("storage:series", "memory", "tight"),
+                    Finding::warning("receivers", "mail", "nobody is notified"),
+                ],
+            },
         ];
         let diagnosis = Diagnosis { stack: "m".into(), host: "local Docker".into(), problems: 1, areas };
         let text = anstream::adapter::strip_str(&render(&diagnosis, Some(60))).to_string();
@@ -115,9 +126,11 @@ mod tests {
                     free
               why: 20,000 samples/s at 1.7 bytes
               fix: watchpost up --set prometheus.retention=13d
-          ! memory  tight
+          i memory  tight
+          ! mail    nobody is notified
 
-        1 problem found, 1 thing worth knowing.
+        1 problem and 1 warning found, 1 thing worth knowing, 1
+        check not possible.
         ");
         assert!(text.lines().all(|line| console::measure_text_width(line) <= 60), "{text}");
     }

@@ -45,7 +45,7 @@ fn a_healthy_stack_has_no_broken_link_and_up_says_so() {
     stack.run(&["verify", "--only", "delivery"]).expect(1).prints("Nothing was checked");
     stack.run(&["verify", "--skip", "containers,targets,rules,alerting,delivery,dashboards"]).expect(64);
     assert!(stack.run(&["verify", "-q"]).expect(0).stdout.is_empty(), "with -q only what is broken is said");
-    stack.run(&["up", "--yes"]).expect(0).says("nothing to do, 6 services ready, proof green.");
+    stack.run(&["up", "--yes"]).expect(0).says("nothing to do, 6 services ready, proof green; ");
     // Without the spec it is held against its own labels.
     let text = watchpost_elsewhere(&stack, &["verify", "--name", &stack.name]).expect(0).stdout;
     assert!(text.contains("delivery") && text.contains("not checked"), "{text}");

@@ -18,7 +18,7 @@ use crate::ui::progress::Progress;
 use crate::ui::proof;
 use crate::ui::table::Table;
 use crate::units::format_took;
-use crate::verify::{Link, Options, Report};
+use crate::verify::{Link, Options, Report, Verdict};
 
 /// Deploy the stack, or update a deployed one to match the spec
 ///
@@ -184,9 +184,18 @@ fn nothing_to_do(
         None => context.ui.say(&format!("{name} · nothing to do, {services} ready.")),
         Some(report) if report.is_broken() => {
             context.ui.say(&format!("{name} · nothing to do, {services} ready; the proof is broken:\n"));
-            context.ui.say(&proof::broken_links(report, context.ui.width));
+            context.ui.say(&proof::to_fix(report, context.ui.width));
         }
-        Some(_) => context.ui.say(&format!("{name} · nothing to do, {services} ready, proof green.")),
+        Some(report) if report.verdict == Verdict::Warning => {
+            context.ui.say(&format!("{name} · nothing to do, {services} ready:\n"));
+            context.ui.say(&proof::to_fix(report, context.ui.width));
+        }
+        Some(report) if proof::is_green(report) => {
+            let unchecked = proof::unchecked(report);
+            let rest = if unchecked.is_empty() { String::new() } else { format!("; {unchecked}") };
+            context.ui.say(&format!("{name} · nothing to do, {services} ready, proof green{rest}."));
+        }
+        Some(report) => context.ui.say(&format!("{name} · nothing to do, {services} ready. {}.", proof::holds(report))),
     }
     Ok(proven(report))
 }
@@ -221,12 +230,25 @@ fn finished(
         context.ui.say(&format!("\n{}", lines.trim_end()));
     }
     context.ui.say(&format!("\nDeployed in {}.", format_took(began.elapsed())));
-    if let Some(report) = report.filter(|report| report.is_broken()) {
-        context
+    match report {
+        Some(report) if report.is_broken() => context
             .ui
-            .say(&format!("\nDeployed, but verification failed:\n\n{}", proof::broken_links(report, context.ui.width)));
+            .say(&format!("\nDeployed, but verification failed:\n\n{}", proof::to_fix(report, context.ui.width))),
+        Some(report) if report.verdict == Verdict::Warning => {
+            context.ui.say(&format!("\n{}", proof::to_fix(report, context.ui.width)));
+        }
+        Some(report) if !proof::unchecked(report).is_empty() => {
+            context.ui.say(&format!("{}.", capital(&proof::unchecked(report))));
+        }
+        _ => {}
     }
     Ok(proven(report))
+}
+
+/// As the beginning of a sentence.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A page to open, and what one must know to get in.

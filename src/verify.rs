@@ -84,3 +84,6 @@ async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
     let how = Fix::watchpost(["alerts", "test"]).or(Fix::watchpost(["verify", "--deliver"]));
     Checked::not_checked(Link::Delivery, "this check sends a test alert to every receiver", Some(how))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,11 +57,8 @@ fn problems(files: &[(&str, &[u8])]) -> Vec<(String, usize, Vec<String>)> {
 
 #[test]
 fn a_byte_order_mark_utf_16_and_an_empty_file_are_named() {
-    let found = problems(&[
-        ("a.json", b"\xef\xbb\xbf{\"title\": \"A\"}"),
-        ("b.json", b"\xff\xfe{\0}\0"),
-        ("c.json", b""),
-    ]);
+    let found =
+        problems(&[("a.json", b"\xef\xbb\xbf{\"title\": \"A\"}"), ("b.json", b"\xff\xfe{\0}\0"), ("c.json", b"")]);
     let message = |index: usize| (found[index].0.as_str(), found[index].2.first().map(String::as_str));
     assert_eq!(
         message(0),
@@ -79,7 +76,10 @@ fn a_title_is_of_its_folder_and_a_uid_of_all() {
     assert_eq!(problems(&[("shop.json", &a), ("team-a/shop.json", &b)]), []);
     // Grafana names a folder by the innermost of the file's.
     let found = problems(&[("x/db/shop.json", &a), ("y/db/shop.json", &b)]);
-    assert_eq!((found.len(), found[0].0.as_str(), found[0].1), (1, "the title `Shop` is used by `x/db/shop.json` too", 2));
+    assert_eq!(
+        (found.len(), found[0].0.as_str(), found[0].1),
+        (1, "the title `Shop` is used by `x/db/shop.json` too", 2)
+    );
     let found = problems(&[("shop.json", &a), ("team-a/other.json", &c)]);
     assert_eq!((found.len(), found[0].0.as_str(), found[0].1), (1, "the uid `a` is used by `shop.json` too", 1));
     // Beside a shipped dashboard of that title, in another folder.

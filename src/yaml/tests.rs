@@ -188,7 +188,11 @@ fn a_long_line_is_quoted_around_the_place() {
     let text = format!("[{}{{a: 1, a: 2}}, {}]", "'ä', ".repeat(10_000), "'ö', ".repeat(10_000));
     let at = parse("s.yaml", &text).expect_err("twice").at.clone().expect("located");
     assert_eq!((at.column, at.skipped), (50_009, 50_009 - 201));
-    assert!(at.excerpt.chars().count() <= 600 && at.excerpt.chars().skip(at.column - 1 - at.skipped).collect::<String>().starts_with("a: 2"), "{at:?}");
+    assert!(
+        at.excerpt.chars().count() <= 600
+            && at.excerpt.chars().skip(at.column - 1 - at.skipped).collect::<String>().starts_with("a: 2"),
+        "{at:?}"
+    );
     let error = parse("s.yaml", &format!("a: {}", "ß".repeat(1_000_000))).expect("YAML").decode::<Vec<u8>>();
     assert!(error.expect_err("refused").message.len() < 500);
 }

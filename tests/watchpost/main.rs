@@ -22,6 +22,7 @@ mod prompts;
 mod proof;
 mod pull;
 mod readonly;
+mod reasons;
 mod remote;
 mod scrape;
 mod secrecy;

@@ -47,7 +47,9 @@ pub fn load(base: &Path, spec: &Spec, catalog: &Catalog) -> Result<Loaded> {
     Error::all(errors)?;
     loaded.own.dashboards = dashboards.into_iter().map(|(name, file)| (name, file.content)).collect();
     loaded.warnings.extend(beside_rules.iter().filter_map(|path| beside(path, RULES, looks_like_rules)));
-    loaded.warnings.extend(beside_dashboards.iter().filter_map(|path| beside(path, DASHBOARDS, looks_like_a_dashboard)));
+    loaded
+        .warnings
+        .extend(beside_dashboards.iter().filter_map(|path| beside(path, DASHBOARDS, looks_like_a_dashboard)));
     Ok(loaded)
 }
 
@@ -81,9 +83,11 @@ fn read(base: &Path, listed: &[String], wanted: Wanted) -> Result<(Files, Vec<Pa
 fn beside(path: &Path, wanted: Wanted, looks_like: fn(&str) -> bool) -> Option<Error> {
     let text = input::text(path, input::SPEC).ok().filter(|text| looks_like(text))?;
     drop(text);
-    Some(Error::new(format!("`{}` is not loaded", readable(path)))
-        .cause(format!("`{}:` loads {} files", wanted.key, wanted.endings()))
-        .hint("give it such an ending, or remove it from the folder"))
+    Some(
+        Error::new(format!("`{}` is not loaded", readable(path)))
+            .cause(format!("`{}:` loads {} files", wanted.key, wanted.endings()))
+            .hint("give it such an ending, or remove it from the folder"),
+    )
 }
 
 /// The dashboards under the spec's `dashboards:`. Files that cannot be read are left out: `up` names them.

@@ -80,7 +80,8 @@ pub fn walk(base: &Path, listed: &[String], wanted: Wanted) -> Result<Walk> {
             entries.extend(new(Entry { below, path, listed: index }, &mut known));
             continue;
         }
-        let mut folder = Folder { wanted, listed: index, visited: BTreeSet::new(), seen: 0, found: Vec::new(), others: Vec::new() };
+        let mut folder =
+            Folder { wanted, listed: index, visited: BTreeSet::new(), seen: 0, found: Vec::new(), others: Vec::new() };
         folder.read(&path, "").map_err(|error| folder.refused(&path, text, error))?;
         if folder.found.is_empty() {
             let message = format!("`{text}` under `{}:` contains no {} files", wanted.key, wanted.endings());
@@ -245,10 +246,20 @@ mod tests {
     #[test]
     fn hidden_files_and_backups_are_left_out() {
         let folder = folder(&[
-            "rules/a.yml", "rules/.a.yml", "rules/.git/b.yml", "rules/a.yml~", "rules/#a.yml#", "rules/a.yml.bak",
-            "rules/a.yml.ORIG", "rules/.a.yml.swp", "rules/a.yml.disabled",
+            "rules/a.yml",
+            "rules/.a.yml",
+            "rules/.git/b.yml",
+            "rules/a.yml~",
+            "rules/#a.yml#",
+            "rules/a.yml.bak",
+            "rules/a.yml.ORIG",
+            "rules/.a.yml.swp",
+            "rules/a.yml.disabled",
         ]);
-        assert_eq!(walked(folder.path(), &["rules"]).expect("walked"), (vec![("a.yml".into(), "rules/a.yml".into())], vec![]));
+        assert_eq!(
+            walked(folder.path(), &["rules"]).expect("walked"),
+            (vec![("a.yml".into(), "rules/a.yml".into())], vec![])
+        );
     }
 
     #[test]
@@ -301,10 +312,7 @@ mod tests {
     fn what_cannot_be_walked_is_an_error() {
         let folder = folder(&["empty/README.md", "a/rules/x.yml"]);
         let error = |listed: &str| walked(folder.path(), &[listed]).expect_err("refused");
-        assert_eq!(
-            error("empty").message,
-            "`empty` under `rules:` contains no `*.yml`, `*.yaml` or `*.rules` files"
-        );
+        assert_eq!(error("empty").message, "`empty` under `rules:` contains no `*.yml`, `*.yaml` or `*.rules` files");
         assert!(error("gone").message.starts_with("cannot read `"));
     }
 

@@ -6,6 +6,7 @@ mod look;
 mod rule;
 
 pub use judge::judge;
+pub use look::RulesSnapshot;
 
 use crate::deployed::Stack;
 use crate::verify::report::Checked;

@@ -144,8 +144,7 @@ fn compared(file: &ProvisionedDashboard, stored: &StoredDashboard) -> State {
     let meta = &stored.meta;
     // Before Grafana 8 only the title identifies a folder, and Grafana chooses the uid of one that it makes from files.
     let by_title = meta.folder_uid.is_empty() || file.folder_uid.is_empty();
-    let in_place =
-        if by_title { meta.folder_title == file.folder } else { meta.folder_uid == file.folder_uid };
+    let in_place = if by_title { meta.folder_title == file.folder } else { meta.folder_uid == file.folder_uid };
     if !in_place {
         return State::Moved { folder: meta.folder_title.clone() };
     }

@@ -8,3 +8,4 @@ pub mod grafana_com;
 pub mod prometheus;
 #[cfg(test)]
 pub mod scripted;
+pub mod series;

@@ -1,6 +1,7 @@
 //! What was deployed, read once: services from their containers' labels, files from their volumes.
 
 pub mod alertmanager;
+pub mod known_metrics;
 pub mod prometheus;
 pub mod provisioning;
 pub mod redact;

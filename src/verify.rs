@@ -5,11 +5,9 @@
 
 pub mod absence;
 pub mod clock;
-mod known_metrics;
 pub mod links;
 pub mod memory;
 pub mod reload;
-mod series;
 mod settle;
 pub mod snapshot;
 pub mod window;
@@ -17,6 +15,7 @@ pub mod window;
 use std::time::{Duration, Instant};
 
 /// Kept under this name: the links judge into it.
+pub(crate) use crate::clients::series;
 pub use crate::report;
 pub use crate::report::{Checked, Finding, Link, Report, Verdict};
 pub use snapshot::Snapshot;

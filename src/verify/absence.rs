@@ -9,9 +9,9 @@ mod jobs;
 use std::collections::BTreeSet;
 
 use crate::clients::prometheus::{Group, Rule, Target};
+use crate::clients::series::{Missing, OF_ALERTS, Series};
 use crate::promql::{self, MatchKind, Query, Selector};
 use crate::units::{format_span, parse_duration};
-use crate::verify::series::{Missing, OF_ALERTS, Series};
 use crate::verify::snapshot::Snapshot;
 
 pub use jobs::{impossible_value, of as jobs_of};

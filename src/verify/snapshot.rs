@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use crate::catalog::Catalog;
 use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Rule, Target};
+use crate::deployed::known_metrics::KnownMetrics;
 use crate::deployed::prometheus::{Configuration, configuration};
 use crate::deployed::stack::{Services, Stack};
 use crate::render::Bundle;
 use crate::time;
-use crate::verify::known_metrics::KnownMetrics;
 use index::Index;
 
 /// A series exists when it has a sample this recent, in seconds; Prometheus's own lookback.

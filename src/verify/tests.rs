@@ -8,6 +8,7 @@ use super::Snapshot;
 use crate::catalog::Catalog;
 use crate::clients::exposition::Exposition;
 use crate::clients::prometheus::Group;
+use crate::clients::series::Series;
 use crate::dashboard;
 use crate::deployed::prometheus::Configuration;
 use crate::deployed::stack::{Services, testing};
@@ -17,7 +18,6 @@ use crate::spec::{self, OwnFiles, resolve};
 use crate::verify::absence::{self, Absence};
 use crate::verify::links::rules;
 use crate::verify::report::Verdict;
-use crate::verify::series::Series;
 
 /// What each healthy stack has besides the recorded metrics.
 const OF_PROMETHEUS: [&str; 5] =

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::clients::series::Series;
 use crate::fix::Fix;
 use crate::promql::{Query, Selector};
 use crate::units::format_window;
 use crate::verify::absence;
-use crate::verify::series::Series;
 use crate::verify::snapshot::Snapshot;
 
 /// Functions that need two samples: with one they yield nothing, or never anything but 0.

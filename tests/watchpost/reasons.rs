@@ -42,7 +42,10 @@ fn what_is_left_out_is_no_fault_a_mistake_is_one_and_what_was_not_evaluated_is_n
     assert_eq!(rule(&report, "Narrow"), ("broken", "the scrape interval is 2s"));
     assert_eq!(rule(&report, "WithoutLe").0, "broken");
     assert_eq!(rule(&report, "Alerting"), ("ok", ""));
-    assert_eq!(rule(&report, "Collector"), ("note", "the collector `systemd` is off: `--collector.systemd` turns it on"));
+    assert_eq!(
+        rule(&report, "Collector"),
+        ("note", "the collector `systemd` is off: `--collector.systemd` turns it on")
+    );
     assert_eq!(rule(&report, "Component"), ("note", "the component cadvisor is not part of this stack"));
     assert_eq!(report["causes"], 3, "{report:#}");
 

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use regex_lite::Regex;
 
 use super::{Absence, Lack, OF_ALERTS, mistake};
+use crate::clients::series::Series;
 use crate::deployed::prometheus::Job;
 use crate::error::did_you_mean;
 use crate::promql::{Match, MatchKind, Selector};
-use crate::verify::series::Series;
 use crate::verify::snapshot::Snapshot;
 
 /// So many values are listed in a finding.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::clients::prometheus::Group;
+use crate::clients::series::Series;
 use crate::deployed::stack::Stack;
 use crate::promql::{Query, Selector};
-use crate::verify::series::Series;
 use crate::yaml::{self, Node};
 
 /// What there is to know of the rules beyond Prometheus's list of them.

@@ -3,12 +3,12 @@
 use super::intervals;
 use super::judge::file;
 use crate::clients::prometheus::{Group, Rule};
+use crate::clients::series::{Missing, Series};
 use crate::fix::Fix;
 use crate::promql::{MissingSelector, Query, Selector};
 use crate::units::{format_span, format_window};
 use crate::verify::absence::{self, Absence, Lack};
 use crate::verify::report::Finding;
-use crate::verify::series::{Missing, Series};
 use crate::verify::snapshot::Snapshot;
 use crate::verify::window::{self, NarrowWindow};
 

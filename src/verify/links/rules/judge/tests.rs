@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::catalog::Catalog;
 use crate::clients::api::ApiError;
+use crate::clients::series::Series;
 use crate::compose::Service;
 use crate::deployed::prometheus::Configuration;
 use crate::deployed::stack::testing;
 use crate::verify::report::Verdict;
-use crate::verify::series::Series;
 use crate::verify::snapshot::Down;
 
 const EVALUATED: &str = "2024-02-29T12:30:00Z";

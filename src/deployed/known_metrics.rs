@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
+use super::stack::Services;
 use crate::catalog::{Catalog, Collector, Component};
 use crate::clients::exposition::Exposition;
-use crate::deployed::stack::Services;
 
 #[derive(Debug, Default)]
 pub struct KnownMetrics {

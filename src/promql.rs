@@ -6,6 +6,7 @@
 mod depth;
 mod likeness;
 mod quantile;
+mod shown;
 
 use std::collections::BTreeSet;
 
@@ -98,17 +99,6 @@ impl Query {
                 if let Expr::MatrixSelector(matrix) = argument.as_ref() {
                     found.push((call.func.name.to_owned(), matrix.range.as_secs_f64(), selector(&matrix.vs)));
                 }
-            }
-        });
-        found
-    }
-
-    /// Selectors that no function over a range takes: where a counter would be shown as it is.
-    pub fn bare_selectors(&self) -> BTreeSet<Selector> {
-        let mut found = BTreeSet::new();
-        walk(&self.0, &mut |expr| {
-            if let Expr::VectorSelector(vector) = expr {
-                found.insert(selector(vector));
             }
         });
         found

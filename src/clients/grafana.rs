@@ -200,6 +200,12 @@ impl<'a> Grafana<'a> {
         match answer.status {
             404 => Ok(None),
             _ if answer.is_success() => json(&answer.body).map(Some),
+            406 => match resource_path(&refusal(&answer).message) {
+                Some(path) => {
+                    self.get(&path).await.and_then(|body| json(&body)).map(|resource| Some(of_resource(resource)))
+                }
+                None => Err(refusal(&answer)),
+            },
             _ => Err(refusal(&answer)),
         }
     }
@@ -220,8 +226,25 @@ impl<'a> Grafana<'a> {
     }
 }
 
+/// Where Grafana says that it has a dashboard of schema v2, which the API of classic dashboards does not return.
+/// <https://github.com/grafana/grafana/blob/main/pkg/api/dashboard.go>
+fn resource_path(words: &str) -> Option<String> {
+    let rest = &words[words.find("/apis/dashboard.grafana.app/")?..];
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
+fn of_resource(resource: Value) -> StoredDashboard {
+    let note = |key: &str| resource["metadata"]["annotations"][key].as_str().unwrap_or_default().to_owned();
+    let meta = Meta {
+        folder_uid: note("grafana.app/folder"),
+        folder_title: String::new(),
+        provisioned: !note("grafana.app/managedBy").is_empty(),
+    };
+    StoredDashboard { dashboard: resource, meta }
+}
+
 /// The major and minor number of a version; zeros when Grafana hides it.
-fn release(version: &str) -> (u32, u32) {
+pub fn release(version: &str) -> (u32, u32) {
     let mut numbers = version.split(['.', '-']).map_while(|part| part.parse().ok());
     (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
 }

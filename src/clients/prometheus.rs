@@ -246,6 +246,17 @@ impl<'a> Prometheus<'a> {
         self.data(&format!("/api/v1/label/{label}/values?start={start:.0}")).await
     }
 
+    /// Metrics that their exporters declare as gauges.
+    pub async fn gauges(&self) -> Result<BTreeSet<String>, ApiError> {
+        #[derive(Deserialize)]
+        struct Metadata {
+            r#type: String,
+        }
+        let all: BTreeMap<String, Vec<Metadata>> = self.data("/api/v1/metadata?limit_per_metric=1").await?;
+        let gauge = |entries: &[Metadata]| entries.first().is_some_and(|entry| entry.r#type == "gauge");
+        Ok(all.into_iter().filter(|(_, entries)| gauge(entries)).map(|(name, _)| name).collect())
+    }
+
     /// An instant query, for now; a scalar comes as one sample without labels.
     pub async fn query(&self, expr: &str) -> Result<Vec<Sample>, ApiError> {
         #[derive(Deserialize)]

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::{classic, schema_version};
+
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
@@ -31,9 +33,10 @@ const LISTS: [&str; 4] = ["panels", "targets", "list", "links"];
 
 /// Every change from `file` to `grafana`, in the order of the file.
 pub fn changes(file: &Value, grafana: &Value) -> Vec<Change> {
-    let version = |model: &Value| model["schemaVersion"].as_u64().unwrap_or_default();
-    let mut comparison = Comparison { migrated: version(file) < version(grafana), changes: Vec::new() };
-    comparison.value("", &said(file, true), &said(grafana, true));
+    let (file, grafana) = (classic(file), classic(grafana));
+    let version = |model: &Value| schema_version(model).unwrap_or_default();
+    let mut comparison = Comparison { migrated: version(&file) < version(&grafana), changes: Vec::new() };
+    comparison.value("", &said(&file, true), &said(&grafana, true));
     comparison.changes
 }
 

@@ -1,18 +1,19 @@
 //! A dashboard from elsewhere, changed so that Grafana accepts it from a file and finds its data sources here.
 //!
-//! Steps: unwrap the classic JSON, inline library panels, resolve the inputs of the import dialog, pin every data source,
+//! Steps: unwrap the dashboard, inline library panels, resolve the inputs of the import dialog, pin every data source,
 //! reset the variables' choices, and drop keys that only another Grafana understands.
 
 mod data_sources;
 mod inputs;
 mod library;
+mod v2;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, text, title, uid};
+use super::{Form, MAX_SCHEMA_VERSION, classic, form, is_uid, schema_version, text, title, uid};
 use crate::error::{Error, Result};
 
 /// A data source of the stack's Grafana.
@@ -34,6 +35,8 @@ pub struct Destination<'a> {
     pub origin: &'a str,
     /// Uids of other dashboards there.
     pub used_uids: Vec<String>,
+    /// Its version, or the tag of its image; empty when it is not known.
+    pub grafana: &'a str,
 }
 
 impl Destination<'_> {
@@ -63,58 +66,41 @@ pub struct Imported {
 /// Keys that file provisioning rejects or misreads.
 const STRIPPED: [&str; 6] = ["__inputs", "__elements", "__requires", "id", "version", "iteration"];
 
-/// Errors: schema v2; a data source that the stack does not have; a library panel that is not in the file; inputs that
-/// expand to far more than a name.
+/// Errors: a schema that the stack's Grafana rejects; a data source that the stack does not have; a library panel that is
+/// not in the file; inputs that expand to far more than a name.
 pub fn import(model: &Value, destination: &Destination<'_>) -> Result<Imported> {
     let mut notes = Vec::new();
-    let mut model = classic(model)?;
-    library::inline(&mut model, &mut notes)?;
-    inputs::resolve(&mut model, destination, &mut notes)?;
-    data_sources::pin(&mut model, destination, &mut notes)?;
+    let inner = unwrapped(model);
+    let model = match form(inner) {
+        Form::V2Spec | Form::V2Resource => v2::import(inner, destination, &mut notes)?,
+        Form::Classic | Form::ClassicResource => import_classic(&classic(inner), destination, &mut notes)?,
+    };
+    Ok(Imported { uid: uid(&model).into(), title: title(&model).into(), text: text(&model), notes })
+}
+
+fn import_classic(model: &Value, destination: &Destination<'_>, notes: &mut Vec<String>) -> Result<Value> {
+    if model.get("panels").is_none() && model.get("rows").is_none() {
+        return Err(Error::new("this is not a dashboard: it has no `panels`").hint("export the dashboard as JSON"));
+    }
+    if let Some(version) = schema_version(model).filter(|version| *version > MAX_SCHEMA_VERSION) {
+        return Err(Error::new(format!("`schemaVersion` {version} is newer than Grafana accepts from files"))
+            .hint("in Grafana, choose Share, Export and there `V2 resource`, and import that file"));
+    }
+    let mut model = model.clone();
+    library::inline(&mut model, notes)?;
+    inputs::resolve(&mut model, destination, notes)?;
+    data_sources::pin(&mut model, destination, notes)?;
     reset_variables(&mut model, destination);
     if let Some(map) = model.as_object_mut() {
         map.retain(|key, _| !STRIPPED.contains(&key.as_str()));
     }
-    identify(&mut model, destination, &mut notes)?;
-    Ok(Imported { uid: uid(&model).into(), title: title(&model).into(), text: text(&model), notes })
+    identify(&mut model, destination, notes)?;
+    Ok(model)
 }
 
-/// The classic JSON inside what the API and newer exports wrap around it.
-fn classic(model: &Value) -> Result<Value> {
-    let export_classic =
-        "in Grafana, choose Share, Export and there `Classic` (or `V1 resource`), and import that file";
-    if is_schema_v2(model) {
-        return Err(Error::new("this dashboard uses schema v2, which Grafana rejects in files")
-            .cause("it has `elements` and `layout` where classic JSON has `panels`")
-            .hint(export_classic));
-    }
-    let inner = unwrapped(model);
-    if inner.get("panels").is_none() && inner.get("rows").is_none() {
-        return Err(Error::new("this is not a dashboard: it has no `panels`").hint("export the dashboard as JSON"));
-    }
-    match inner["schemaVersion"].as_u64() {
-        Some(version) if version > MAX_SCHEMA_VERSION => {
-            Err(Error::new(format!("`schemaVersion` {version} is newer than Grafana accepts from files"))
-                .hint(export_classic))
-        }
-        _ => Ok(inner),
-    }
-}
-
-/// The `spec` of a resource, the `dashboard` of an answer of the API, or the model itself.
-fn unwrapped(model: &Value) -> Value {
-    if let Some(spec) = model.get("spec").filter(|_| model.get("apiVersion").is_some()) {
-        let mut spec = spec.clone();
-        // A resource's name is the dashboard's uid.
-        if let (Some(map), Some(name)) = (spec.as_object_mut(), model["metadata"].get("name")) {
-            map.entry("uid").or_insert_with(|| name.clone());
-        }
-        return spec;
-    }
-    match model.get("dashboard") {
-        Some(dashboard) if dashboard.is_object() => dashboard.clone(),
-        _ => model.clone(),
-    }
+/// The `dashboard` of an answer of the API, or the model itself.
+fn unwrapped(model: &Value) -> &Value {
+    model.get("dashboard").filter(|dashboard| dashboard.is_object()).unwrap_or(model)
 }
 
 /// The last choices made elsewhere do not exist here; Grafana asks for choices when the dashboard is opened.
@@ -149,18 +135,9 @@ fn reset_variables(model: &mut Value, destination: &Destination<'_>) {
 
 /// Checks the title, and gives a uid that stays the same from import to import when the dashboard's own cannot be used.
 fn identify(model: &mut Value, destination: &Destination<'_>, notes: &mut Vec<String>) -> Result<()> {
-    if title(model).trim().is_empty() {
-        return Err(Error::new("the dashboard has no `title`").hint("give it one: people look for it by title"));
-    }
-    let given = uid(model).to_owned();
-    let used = destination.used_uids.contains(&given);
-    if is_uid(&given) && !used {
+    let chosen = chosen_uid(uid(model), title(model), destination, notes)?;
+    if chosen == uid(model) {
         return Ok(());
-    }
-    let chosen = unused_uid(if destination.origin.is_empty() { title(model) } else { destination.origin }, destination);
-    if !given.is_empty() {
-        let why = if is_uid(&given) { "is used by another dashboard" } else { "is not valid" };
-        notes.push(format!("the uid `{given}` {why} and became `{chosen}`"));
     }
     // The uid comes first: it is what people look for in the file.
     if let Some(map) = model.as_object_mut() {
@@ -171,6 +148,22 @@ fn identify(model: &mut Value, destination: &Destination<'_>, notes: &mut Vec<St
         *map = ordered;
     }
     Ok(())
+}
+
+/// The dashboard's own uid where it can be used. Errors: no title.
+fn chosen_uid(given: &str, title: &str, destination: &Destination<'_>, notes: &mut Vec<String>) -> Result<String> {
+    if title.trim().is_empty() {
+        return Err(Error::new("the dashboard has no `title`").hint("give it one: people look for it by title"));
+    }
+    if is_uid(given) && !destination.used_uids.iter().any(|used| used == given) {
+        return Ok(given.to_owned());
+    }
+    let chosen = unused_uid(if destination.origin.is_empty() { title } else { destination.origin }, destination);
+    if !given.is_empty() {
+        let why = if is_uid(given) { "is used by another dashboard" } else { "is not valid" };
+        notes.push(format!("the uid `{given}` {why} and became `{chosen}`"));
+    }
+    Ok(chosen)
 }
 
 /// The name as a uid, with a number behind it when another dashboard has it.

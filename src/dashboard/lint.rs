@@ -1,64 +1,65 @@
 //! Whether Grafana accepts a dashboard from a file, and whether its panels can show data.
 
 mod panels;
+mod sources;
 mod subject;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{MAX_SCHEMA_VERSION, is_schema_v2, is_uid, panel, parse, place, title, uid};
+use super::{
+    Form, MAX_SCHEMA_VERSION, classic, form, is_uid, panel, parse, place, schema_version, title, too_new, uid,
+};
 use crate::error::{Error, Severity};
 pub use subject::{Finding, Origin, Surroundings};
-use subject::{LintedDashboard, quoted};
+use subject::{LintedDashboard, Spot};
 
 /// All findings about one of your dashboards; errors are what Grafana rejects or what shows nothing.
 pub fn lint(name: &str, text: &str, around: &Surroundings) -> Vec<Finding> {
-    let model = match parse(name, text) {
-        Ok(model) => model,
+    let file = match parse(name, text) {
+        Ok(file) => file,
         Err(problem) => return vec![Finding { severity: Severity::Error, panel: None, problem }],
     };
-    let mut findings = structure(name, text, &model, Origin::Own);
-    if is_schema_v2(&model) {
-        return findings;
+    let model = classic(&file);
+    let mut subject = LintedDashboard::new(name, text, &file, &model, Origin::Own);
+    if structural(&mut subject, around) {
+        panels::check(&mut subject, around);
     }
-    let mut subject = LintedDashboard { name, text, model: &model, origin: Origin::Own, findings: Vec::new() };
-    if around.shipped_uids.contains(uid(&model)) {
-        let error = Error::new(format!("the uid `{}` belongs to a dashboard of Watchpost", uid(&model)));
-        subject.add(
-            Severity::Error,
-            None,
-            "\"uid\"",
-            error.hint("choose another: Grafana would keep only one of the two"),
-        );
-    }
-    panels::check(&mut subject, around);
-    findings.extend(subject.findings);
-    findings.sort_by_key(|finding| finding.severity);
-    findings
+    subject.findings.sort_by_key(|finding| finding.severity);
+    subject.findings
 }
 
 /// Expressions of a dashboard that our parser cannot read, with their variables filled in; for Prometheus to judge.
 pub fn unread(text: &str) -> Vec<String> {
-    parse("", text).map(|model| panels::unread(&model)).unwrap_or_default()
+    parse("", text).map(|model| panels::unread(&classic(&model))).unwrap_or_default()
 }
 
 /// The queries of a dashboard with placeholders for its variables, each with the panel it is in.
 pub fn filled_queries(model: &Value) -> Vec<(String, String)> {
-    panels::filled(model)
+    panels::filled(&classic(model))
 }
 
 /// Whether Grafana accepts it: schema, uid, title, data sources, panels without queries.
-pub fn structure(name: &str, text: &str, model: &Value, origin: Origin) -> Vec<Finding> {
-    let mut subject = LintedDashboard { name, text, model, origin, findings: Vec::new() };
-    identity(&mut subject);
-    if schema(&mut subject) {
-        for panel in panel::panels(model) {
-            queries(&mut subject, &panel);
-        }
-        datasources(&mut subject, model);
-    }
+pub fn structure(name: &str, text: &str, file: &Value, origin: Origin) -> Vec<Finding> {
+    let model = classic(file);
+    let mut subject = LintedDashboard::new(name, text, file, &model, origin);
+    structural(&mut subject, &Surroundings::default());
     subject.findings
+}
+
+/// False when the other checks cannot read the schema.
+fn structural(subject: &mut LintedDashboard<'_>, around: &Surroundings) -> bool {
+    if !schema(subject, around) {
+        return false;
+    }
+    identity(subject, around);
+    let model = subject.model;
+    for panel in panel::panels(model) {
+        queries(subject, &panel);
+    }
+    sources::check(subject, around);
+    true
 }
 
 /// One uid, or one title, used twice in a folder takes write access from Grafana's whole provider
@@ -86,61 +87,88 @@ pub fn twins<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Fin
     findings
 }
 
-fn identity(subject: &mut LintedDashboard<'_>) {
-    let uid = uid(subject.model);
+fn identity(subject: &mut LintedDashboard<'_>, around: &Surroundings) {
+    let (uid, is_classic) = (uid(subject.file), form(subject.file) == Form::Classic);
     if !is_uid(uid) {
         // Grafana gives a uid to a dashboard without one, and rejects an invalid one.
-        let severity = if uid.is_empty() { subject.strict() } else { Severity::Error };
-        let error = Error::new("the dashboard has no valid `uid`");
-        subject.add(
-            severity,
-            None,
-            "\"uid\"",
-            error.hint("write 1 to 40 letters, digits, `-` and `_`; links and updates use it"),
-        );
+        let severity = if uid.is_empty() && is_classic { subject.strict() } else { Severity::Error };
+        let (key, spot) = if is_classic { ("uid", "\"uid\"") } else { ("metadata.name", "\"metadata\"") };
+        let error = Error::new(format!("the dashboard has no valid `{key}`"));
+        let hint = "write 1 to 40 letters, digits, `-` and `_`; links and updates use it";
+        subject.add(severity, None, Spot::First(spot), error.hint(hint));
     }
-    if title(subject.model).trim().is_empty() && !is_schema_v2(subject.model) {
+    if around.shipped_uids.contains(uid) {
+        let error = Error::new(format!("the uid `{uid}` belongs to a dashboard of Watchpost"))
+            .hint("choose another: Grafana would keep only one of the two");
+        let at = if is_classic { &subject.file["uid"] } else { &subject.file["metadata"]["name"] };
+        subject.add(Severity::Error, None, Spot::Value(at), error);
+    }
+    if title(subject.file).trim().is_empty() {
         let error = Error::new("the dashboard has no `title`").hint("people look for it by title");
-        subject.add(Severity::Error, None, "\"title\"", error);
+        subject.add(Severity::Error, None, Spot::First("\"title\""), error);
     }
 }
 
 /// False when the other checks cannot read the schema.
-fn schema(subject: &mut LintedDashboard<'_>) -> bool {
+fn schema(subject: &mut LintedDashboard<'_>, around: &Surroundings) -> bool {
+    let import = "`watchpost dashboards import FILE`";
+    let (error, hint) = match (form(subject.file), subject.origin) {
+        (Form::Classic, _) if subject.file.get("apiVersion").is_none() => return classic_schema(subject),
+        (_, Origin::Catalog) => {
+            (Error::new("this is the newer schema; the catalog ships classic JSON"), "export it as classic JSON".into())
+        }
+        (Form::V2Spec, _) => {
+            (Error::new("this is a bare schema v2 spec, which Grafana rejects in files"), format!("{import} wraps it"))
+        }
+        (Form::Classic | Form::ClassicResource, _) => (
+            Error::new("this is classic JSON inside a resource, which Grafana rejects in files"),
+            format!("{import} extracts the classic JSON"),
+        ),
+        (Form::V2Resource, _) if too_new(subject.file, &around.grafana) => (
+            Error::new(format!("Grafana {} does not accept schema v2 from files", around.grafana)),
+            "export it as classic JSON, or deploy Grafana 13 or newer".into(),
+        ),
+        (Form::V2Resource, _) if subject.file.get("id").is_some() => {
+            (Error::new("Grafana rejects a resource with an `id` beside its `spec`"), "remove it".into())
+        }
+        (Form::V2Resource, _) => return true,
+    };
+    subject.add(Severity::Error, None, Spot::First(""), error.hint(hint));
+    false
+}
+
+fn classic_schema(subject: &mut LintedDashboard<'_>) -> bool {
     let model = subject.model;
-    if is_schema_v2(model) || model.get("apiVersion").is_some() {
-        let error = Error::new("this is the newer schema, which Grafana rejects in files");
-        let hint = match subject.origin {
-            Origin::Own if !is_schema_v2(model) => "`watchpost dashboards import FILE` extracts the classic JSON",
-            _ => "export it as classic JSON (Share, Export, `V1 resource` or `Classic`)",
-        };
-        subject.add(Severity::Error, None, "", error.hint(hint));
-        return false;
-    }
     let missing = model.get("schemaVersion").is_none() && subject.origin == Origin::Own;
-    match model["schemaVersion"].as_u64() {
+    match schema_version(model) {
         Some(version) if version <= MAX_SCHEMA_VERSION => {}
         None if missing => {}
         version => {
             let given = version.map_or("none".into(), |version| version.to_string());
             let error = Error::new(format!("`schemaVersion` must be at most {MAX_SCHEMA_VERSION}, not {given}"));
-            subject.add(Severity::Error, None, "\"schemaVersion\"", error.hint("export it as classic JSON"));
+            let error = error.hint("export it as classic JSON");
+            subject.add(Severity::Error, None, Spot::First("\"schemaVersion\""), error);
         }
     }
     for key in ["__inputs", "__requires", "__elements"].into_iter().filter(|key| model.get(key).is_some()) {
         let error = Error::new(format!("`{key}` is for the import dialog; Grafana ignores it in files"));
         let (severity, hint) = match subject.origin {
             Origin::Catalog => (Severity::Error, "remove it, and write `${datasource}` as the data source"),
-            Origin::Own if key == "__requires" => (Severity::Warning, "remove it"),
+            Origin::Own if key == "__requires" || is_empty(&model[key]) => (Severity::Warning, "remove it"),
             Origin::Own => (Severity::Error, "`watchpost dashboards import FILE` resolves it"),
         };
-        subject.add(severity, None, key, error.hint(hint));
+        subject.add(severity, None, Spot::First(key), error.hint(hint));
     }
     if model["id"].is_number() {
         let error = Error::new("`id` is another Grafana's number of this dashboard");
-        subject.add(subject.strict(), None, "\"id\"", error.hint("remove it; `uid` identifies the dashboard"));
+        let error = error.hint("remove it; `uid` identifies the dashboard");
+        subject.add(subject.strict(), None, Spot::Value(&model["id"]), error);
     }
     true
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
 /// Kinds of panels without queries.
@@ -151,75 +179,32 @@ fn queries(subject: &mut LintedDashboard<'_>, panel: &panel::Panel<'_>) {
     if WITHOUT_QUERIES.contains(&panel.kind) {
         return;
     }
-    let title = panel.title;
+    let (title, model) = (panel.title, panel.model);
     if title.trim().is_empty() {
-        let at = if panel.id > 0 { format!("\"id\": {}", panel.id) } else { String::new() };
-        let error = Error::new(format!("a panel of type `{}` has no title", panel.kind));
-        subject.add(Severity::Warning, None, &at, error.hint("a few words that name what it shows, with its unit set"));
+        let at = if panel.id > 0 { &model["id"] } else { model };
+        let error = Error::new(format!("a panel of type `{}` has no title", panel.kind))
+            .hint("a few words that name what it shows, with its unit set");
+        subject.add(Severity::Warning, None, Spot::Value(at), error);
     }
-    if panel.model.get("libraryPanel").is_some() && panel.model["targets"].as_array().is_none_or(Vec::is_empty) {
-        let name = panel.model["libraryPanel"]["name"].as_str().unwrap_or(title);
+    let at = Spot::Value(if title.is_empty() { model } else { &model["title"] });
+    let asks_nothing = model["targets"].as_array().is_none_or(Vec::is_empty);
+    if asks_nothing && model.get("libraryPanel").is_some() {
+        let name = model["libraryPanel"]["name"].as_str().unwrap_or(title);
         let error = Error::new(format!("the library panel `{name}` is in another Grafana's library"));
         let hint = "export with `Export for sharing externally`, then `watchpost dashboards import FILE` inlines it";
-        return subject.add(Severity::Error, Some(title), "\"libraryPanel\"", error.hint(hint));
+        return subject.add(Severity::Error, Some(title), at, error.hint(hint));
     }
-    if panel.model["targets"].as_array().is_none_or(Vec::is_empty) {
+    if asks_nothing {
         let error = Error::new(format!("the panel `{title}` has no query")).hint("add a query under `targets`");
-        subject.add(Severity::Error, Some(title), title, error);
+        return subject.add(Severity::Error, Some(title), at, error);
     }
-    for query in panel.queries().iter().filter(|query| fixed_rate(query.expr)) {
-        let error = Error::new(format!("the panel `{title}` takes a rate over a fixed time"));
-        let needle = if subject.origin == Origin::Own { quoted(query.expr) } else { title.to_owned() };
-        let hint = "write `[$__rate_interval]`, which follows the zoom and the scrape interval";
-        subject.add(Severity::Warning, Some(title), &needle, error.hint(hint));
-    }
-}
-
-fn fixed_rate(expr: &str) -> bool {
-    // A constant pattern, compiled in the tests.
-    regex_lite::Regex::new(r"\b(rate|irate|increase)\([^\[\]]*\[\d").is_ok_and(|pattern| pattern.is_match(expr))
-}
-
-/// A data source is `{type, uid}`; a name or an unresolved input finds nothing.
-fn datasources(subject: &mut LintedDashboard<'_>, value: &Value) {
-    match value {
-        Value::Object(map) => {
-            if let Some(Value::String(name)) = map.get("datasource") {
-                named_source(subject, name);
-            }
-            let uid = map.get("datasource").and_then(|source| source["uid"].as_str()).unwrap_or_default();
-            if uid.starts_with("${DS_") {
-                let error = Error::new(format!("nothing resolves the data source `{uid}`"));
-                let hint = match subject.origin {
-                    Origin::Catalog => {
-                        "only the import dialog does; write `${datasource}`, a variable of the dashboard"
-                    }
-                    Origin::Own => "only the import dialog does; `watchpost dashboards import FILE` resolves it",
-                };
-                subject.add(Severity::Error, None, uid, error.hint(hint));
-            }
-            map.values().for_each(|inner| datasources(subject, inner));
+    if subject.origin == Origin::Catalog {
+        for query in panel.queries().iter().filter(|query| panels::takes_fixed_rate(query.expr)) {
+            let error = Error::new(format!("the panel `{title}` takes a rate over a fixed time"));
+            let hint = "write `[$__rate_interval]`, which follows the zoom and the scrape interval";
+            subject.add(Severity::Warning, Some(title), Spot::Value(&query.model["expr"]), error.hint(hint));
         }
-        Value::Array(items) => items.iter().for_each(|inner| datasources(subject, inner)),
-        _ => {}
     }
-}
-
-fn named_source(subject: &mut LintedDashboard<'_>, name: &str) {
-    let built_in = name.starts_with("-- ") || name == "grafana";
-    if built_in && subject.origin == Origin::Own {
-        return;
-    }
-    let is_variable = name.starts_with('$') && !name.trim_start_matches(['$', '{']).starts_with("DS_");
-    let severity = if is_variable { subject.strict() } else { Severity::Error };
-    let hint = match subject.origin {
-        Origin::Catalog => "write `{\"type\": \"prometheus\", \"uid\": \"${datasource}\"}`",
-        Origin::Own => {
-            "write `{\"type\": \"prometheus\", \"uid\": \"watchpost-prometheus\"}`, or `watchpost dashboards import FILE`"
-        }
-    };
-    let error = Error::new(format!("the data source `{name}` is given by name")).hint(hint);
-    subject.add(severity, None, &Value::from(name).to_string(), error);
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ pub struct Panel<'a> {
 pub struct Query<'a> {
     pub panel: Panel<'a>,
     pub ref_id: &'a str,
+    /// Empty in queries of other kinds of data sources.
     pub expr: &'a str,
+    pub model: &'a Value,
     /// The query's own data source, else the panel's; null for Grafana's default.
     pub datasource: &'a Value,
     /// One value for now, rather than a graph.
@@ -58,14 +60,18 @@ impl<'a> Panel<'a> {
         says_empty(self.description)
     }
 
-    /// Queries that are run: those hidden, empty, or over other queries' results are not.
+    /// Queries with an expression that are run: those hidden, empty, or over other queries' results are not.
     pub fn queries(&self) -> Vec<Query<'a>> {
-        let targets = self.model["targets"].as_array().into_iter().flatten();
-        targets.filter(|target| target["hide"] != true).filter_map(|target| self.query(target)).collect()
+        self.targets().into_iter().filter(|query| !query.expr.trim().is_empty()).collect()
     }
 
-    fn query(&self, target: &'a Value) -> Option<Query<'a>> {
-        let expr = target["expr"].as_str().filter(|expr| !expr.trim().is_empty())?;
+    /// All queries that are not hidden, whatever kind of data source they ask.
+    pub fn targets(&self) -> Vec<Query<'a>> {
+        let targets = self.model["targets"].as_array().into_iter().flatten();
+        targets.filter(|target| target["hide"] != true).map(|target| self.query(target)).collect()
+    }
+
+    fn query(&self, target: &'a Value) -> Query<'a> {
         let of_panel = &self.model["datasource"];
         let datasource = match &target["datasource"] {
             Value::Null => of_panel,
@@ -74,16 +80,17 @@ impl<'a> Panel<'a> {
         };
         let instant = target["instant"] == true;
         let interval = target["interval"].as_str().filter(|text| !text.is_empty());
-        Some(Query {
+        Query {
             panel: self.clone(),
             ref_id: target["refId"].as_str().unwrap_or("A"),
-            expr,
+            expr: target["expr"].as_str().unwrap_or_default(),
+            model: target,
             datasource,
             instant,
             range: target["range"] == true || !instant,
             interval: interval.or(self.model["interval"].as_str()).unwrap_or_default(),
             max_points: self.model["maxDataPoints"].as_u64().filter(|points| *points > 0).unwrap_or(1000),
-        })
+        }
     }
 }
 

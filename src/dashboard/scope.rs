@@ -91,6 +91,11 @@ impl Scope {
     }
 }
 
+/// The variable that the whole text refers to: `$ds`, `${ds}` or `[[ds]]`.
+pub(super) fn whole(text: &str) -> Option<&str> {
+    reference(text).filter(|reference| reference.whole == text.len()).map(|reference| reference.name)
+}
+
 /// The reference at the beginning of `text`.
 fn reference(text: &str) -> Option<Reference<'_>> {
     if let Some(rest) = text.strip_prefix("[[") {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::dashboard;
 use crate::dashboard::import::ProvisionedSource;
+use crate::dashboard::{self, Form};
 use crate::units;
 use crate::yaml;
 
@@ -23,6 +23,7 @@ pub struct ProvisionedDashboard {
     pub file: String,
     pub uid: String,
     pub title: String,
+    /// As the file has it, in any form.
     pub model: Value,
     pub folder: String,
     /// Empty where Grafana chooses it, as for folders that it makes from those of the files.
@@ -118,7 +119,9 @@ fn dashboard(provider: &Provider, file: &str, content: &str) -> ProvisionedDashb
     let parsed = dashboard::parse(file, content);
     let rejected = match &parsed {
         Err(error) => Some(format!("the file is not valid JSON: {}", error.causes().join(": "))),
-        Ok(model) if dashboard::is_schema_v2(model) => Some("it uses schema v2, which Grafana rejects in files".into()),
+        Ok(model) if dashboard::form(model) == Form::V2Spec => {
+            Some("it is a bare schema v2 spec, which Grafana rejects in files".into())
+        }
         Ok(model) if dashboard::title(model).is_empty() => Some("it has no title".into()),
         Ok(_) => None,
     };
@@ -205,10 +208,40 @@ mod tests {
             "`d.json` has the same title",
             "`c.json` has the same title",
             "the file is not valid JSON",
-            "it uses schema v2",
+            "it is a bare schema v2 spec",
             "it has no title",
         ]) {
             assert!(why.starts_with(expected), "{why}");
         }
+    }
+
+    #[test]
+    fn folders_of_files_become_folders_of_grafana() {
+        let provider = "providers: [{options: {path: /etc/watchpost/current/dashboards/own-folders, \
+                        foldersFromFilesStructure: true}}]";
+        let text = |uid: &str| format!("{{\"uid\": \"{uid}\", \"title\": \"T\"}}").into_bytes();
+        let found = Provisioning::in_files(&BTreeMap::from([
+            ("provisioning/dashboards/own.yml".to_owned(), provider.as_bytes().to_vec()),
+            ("dashboards/own-folders/team/a.json".to_owned(), text("a")),
+            ("dashboards/own-folders/team/deep/a.json".to_owned(), text("b")),
+            ("dashboards/own-folders/x/deep/c.json".to_owned(), text("c")),
+        ]));
+        let seen: Vec<_> = found.dashboards.iter().map(|d| (d.file.as_str(), d.folder.as_str(), d.own)).collect();
+        assert_eq!(
+            seen,
+            [("team/a.json", "team", true), ("team/deep/a.json", "deep", true), ("x/deep/c.json", "deep", true)]
+        );
+        let why = found.dashboards[2].rejected.as_deref().unwrap_or_default();
+        assert!(why.starts_with("`team/deep/a.json` has the same title"), "{why}");
+        assert_eq!(found.dashboards[0].rejected, None, "the same title in another folder is no conflict");
+    }
+
+    #[test]
+    fn a_resource_of_schema_v2_is_named_by_its_metadata() {
+        let spec = r#"{"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "metadata": {"name": "n"},
+            "spec": {"title": "New", "elements": {}, "layout": {}}}"#;
+        let found = provisioning(&[("a.json", spec)]);
+        let [dashboard] = &found.dashboards[..] else { panic!("{found:?}") };
+        assert_eq!((dashboard.uid.as_str(), dashboard.title.as_str(), &dashboard.rejected), ("n", "New", &None));
     }
 }

@@ -145,11 +145,3 @@ fn matchers_keep_their_kind() {
     let kinds: Vec<MatchKind> = query.selectors().into_iter().flat_map(|s| s.matchers).map(|m| m.kind).collect();
     assert_eq!(kinds, [MatchKind::Equal, MatchKind::NotEqual, MatchKind::Like, MatchKind::NotLike]);
 }
-
-#[test]
-fn counters_that_no_function_takes_are_bare() {
-    let bare = |text: &str| -> Vec<String> {
-        Query::parse(text).expect("PromQL").bare_selectors().into_iter().map(|selector| selector.metric).collect()
-    };
-    assert_eq!(bare("sum(a) + rate(b[5m])"), ["a"]);
-}

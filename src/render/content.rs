@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::context;
 use super::template::Templates;
-use crate::error::Result;
+use crate::dashboard::{self, Form};
+use crate::error::{Error, Result};
 use crate::spec::resolve::{Instance, Resolved};
 
 /// By path below the bundle's folder.
@@ -65,12 +66,30 @@ pub(super) fn rules_and_dashboards(
         let own = &resolved.own.rules;
         files.extend(own.iter().map(|(name, content)| (format!("{folder}/own/{name}"), content.clone())));
     }
-    if let Some(folder) = grafana {
+    if let (Some(folder), Some(instance)) = (grafana, resolved.instance_of("grafana")) {
+        let image = context::image(instance);
+        let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
         for (name, content) in &resolved.own.dashboards {
+            accepted(name, content, tag)?;
             // Each provider reads its folder to any depth, so that folders need one of their own.
             let provider = if name.contains('/') { "own-folders" } else { "own" };
             files.insert(format!("{folder}/{provider}/{name}"), content.clone());
         }
     }
     Ok(files)
+}
+
+/// Errors: a form of dashboard that this Grafana rejects in files.
+fn accepted(name: &str, content: &[u8], grafana: &str) -> Result<()> {
+    // What is not JSON was refused before it came here.
+    let Ok(model) = serde_json::from_slice::<Value>(content) else { return Ok(()) };
+    if dashboard::form(&model) == Form::V2Spec {
+        return Err(Error::new(format!("`{name}` is a bare schema v2 spec, which Grafana rejects in files"))
+            .hint("`watchpost dashboards import FILE` wraps it into the resource that Grafana accepts"));
+    }
+    if dashboard::too_new(&model, grafana) {
+        return Err(Error::new(format!("`{name}` uses schema v2, which Grafana {grafana} does not accept from files"))
+            .hint("export it as classic JSON, or deploy Grafana 13 or newer"));
+    }
+    Ok(())
 }

@@ -62,7 +62,7 @@ fn windows_follow_the_zoom_and_counters_are_shown_as_rates() {
             problems.push(format!("{place}: a fixed window in {raw}"));
         }
         let sample = sample_for(&component, &place);
-        for selector in Query::parse(&expr).expect("PromQL").bare_selectors() {
+        for selector in Query::parse(&expr).expect("PromQL").shown() {
             let excused = BARE_COUNTERS.iter().any(|(metric, _)| *metric == selector.metric);
             if sample.counters.contains(&selector.metric) && !excused {
                 problems.push(format!("{place}: the counter `{}` without a rate", selector.metric));

@@ -141,7 +141,7 @@ fn a_dashboard_that_grafana_would_not_take_is_refused() {
         ("\"uid\": \"shop\"", "\"uid\": \"a shop\"", "the dashboard has no valid `uid`"),
         ("\"title\": \"Shop\",", "", "the dashboard has no `title`"),
         ("42", "43", "`schemaVersion` must be at most 42, not 43"),
-        ("\"panels\"", "\"elements\": {}, \"panels\"", "this is the newer schema, which Grafana rejects in files"),
+        ("\"panels\"", "\"elements\": {}, \"panels\"", "this is the newer schema; the catalog ships classic JSON"),
         (
             "\"panels\"",
             "\"__inputs\": [], \"panels\"",

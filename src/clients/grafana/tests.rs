@@ -178,3 +178,24 @@ fn the_password_tool_has_another_name_before_9_4() {
         assert_eq!(admin_tool(version), tool, "{version}");
     }
 }
+
+#[tokio::test]
+async fn a_dashboard_of_schema_v2_is_read_where_grafana_says_that_it_is() {
+    let service = service("13.2.3", |path| {
+        match path {
+        "/api/dashboards/uid/new" => Reply::Status(
+            406,
+            r#"{"message": "dashboard api version not supported, use /apis/dashboard.grafana.app/v2/namespaces/default/dashboards/new instead"}"#.into(),
+        ),
+        "/apis/dashboard.grafana.app/v2/namespaces/default/dashboards/new" => Reply::ok(
+            r#"{"metadata": {"name": "new", "annotations": {"grafana.app/folder": "f"}}, "spec": {"elements": {}}}"#,
+        ),
+        _ => Reply::Status(406, r#"{"message": "not acceptable"}"#.into()),
+    }
+    });
+    let endpoint = service.endpoint();
+    let grafana = grafana(&endpoint);
+    let stored = grafana.dashboard("new").await.expect("an answer").expect("a dashboard");
+    assert_eq!((stored.dashboard["metadata"]["name"].as_str(), stored.meta.folder_uid.as_str()), (Some("new"), "f"));
+    assert_eq!(grafana.dashboard("other").await.expect_err("refused").message, "HTTP 406: not acceptable");
+}

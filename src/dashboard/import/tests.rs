@@ -100,14 +100,74 @@ fn library_panels_are_inlined_at_their_position() {
 }
 
 #[test]
-fn schema_v2_is_an_error_with_a_way_out_and_a_v1_resource_is_unwrapped() {
-    let v2 = json!({"apiVersion": "dashboard.grafana.app/v2beta1", "kind": "Dashboard", "spec": {"elements": {}, "layout": {}}});
-    let error = import(&v2, &destination()).expect_err("v2");
-    assert!(error.message.contains("schema v2") && error.hint.as_deref().is_some_and(|hint| hint.contains("Classic")));
+fn a_v1_resource_and_an_answer_of_the_api_are_unwrapped() {
     let v1 = json!({"apiVersion": "dashboard.grafana.app/v1beta1", "kind": "Dashboard", "metadata": {"name": "shop"},
                     "spec": {"title": "Shop", "schemaVersion": 42, "panels": []}});
     assert_eq!(imported(v1)["uid"], "shop");
     assert_eq!(imported(json!({"meta": {}, "dashboard": {"title": "Api", "uid": "api", "panels": []}}))["uid"], "api");
+}
+
+fn v2_spec(source: Value) -> Value {
+    let query = json!({"kind": "PanelQuery", "spec": {"refId": "A", "hidden": false, "query": {
+        "kind": "DataQuery", "group": "prometheus", "version": "v0", "labels": {"grafana.app/export-label": "prometheus-1"},
+        "datasource": source, "spec": {"expr": "up"}}}});
+    json!({"title": "New one", "annotations": [], "layout": {}, "timeSettings": {},
+        "variables": [
+            {"kind": "DatasourceVariable", "spec": {"name": "ds", "pluginId": "prometheus", "regex": "/x/",
+                "current": {"text": "x", "value": "x"}}},
+            {"kind": "QueryVariable", "spec": {"name": "job", "includeAll": true, "refresh": "never",
+                "options": [{"text": "a", "value": "a"}], "current": {"text": "a", "value": "a"},
+                "query": {"kind": "DataQuery", "group": "prometheus", "spec": {"query": "label_values(up, job)"}}}}],
+        "elements": {"a": {"kind": "Panel", "spec": {"id": 1, "title": "Up", "vizConfig": {"kind": "VizConfig",
+            "group": "stat", "spec": {"fieldConfig": {"defaults": {"unit": "short"}}}},
+            "data": {"kind": "QueryGroup", "spec": {"queries": [query], "queryOptions": {}}}}}}})
+}
+
+#[test]
+fn a_bare_v2_spec_becomes_the_resource_that_grafana_accepts() {
+    let resource = imported(v2_spec(json!({"name": "PBFA97CFB590B2093"})));
+    assert_eq!(resource["apiVersion"], "dashboard.grafana.app/v2");
+    assert_eq!((&resource["kind"], &resource["metadata"]), (&json!("Dashboard"), &json!({"name": "gnet-17"})));
+    let query = &resource["spec"]["elements"]["a"]["spec"]["data"]["spec"]["queries"][0]["spec"]["query"];
+    assert_eq!(query["datasource"], json!({"name": OURS}));
+    assert!(query.get("labels").is_none());
+    let variables = &resource["spec"]["variables"];
+    assert_eq!((&variables[0]["spec"]["regex"], &variables[0]["spec"]["current"]["value"]), (&json!(""), &json!("")));
+    assert_eq!(variables[1]["spec"]["query"]["datasource"]["name"], OURS);
+    assert_eq!(
+        (&variables[1]["spec"]["refresh"], &variables[1]["spec"]["options"]),
+        (&json!("onDashboardLoad"), &json!([]))
+    );
+    assert_eq!(imported(resource.clone()), resource, "a resource stays as it is");
+}
+
+#[test]
+fn of_a_v2_resource_only_what_does_not_exist_here_is_replaced() {
+    let source = |given: Value| {
+        let resource = imported(v2_spec(given));
+        let query = &resource["spec"]["elements"]["a"]["spec"]["data"]["spec"]["queries"][0]["spec"]["query"];
+        query["datasource"]["name"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(source(json!({"name": "${ds}"})), "${ds}");
+    assert_eq!(source(json!({"name": OURS})), OURS);
+    assert_eq!(source(Value::Null), OURS);
+    let mut other = v2_spec(json!({"name": "logs"}));
+    let query = "/elements/a/spec/data/spec/queries/0/spec/query/group";
+    *other.pointer_mut(query).expect("a query") = json!("loki");
+    let error = import(&other, &destination()).expect_err("no loki");
+    assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("--datasource logs=UID")), "{error:?}");
+    let mapped = Destination { mapping: [("logs".to_owned(), "our-loki".to_owned())].into(), ..destination() };
+    assert!(import(&other, &mapped).expect("imported").text.contains("\"name\": \"our-loki\""));
+    let old = Destination { grafana: "12.1.0", ..destination() };
+    let error = import(&v2_spec(Value::Null), &old).expect_err("too old");
+    assert_eq!(error.message, "Grafana 12.1.0 does not accept schema v2 from files");
+    let mut library = v2_spec(Value::Null);
+    library["elements"]["b"] =
+        json!({"kind": "LibraryPanel", "spec": {"id": 2, "libraryPanel": {"name": "Shared", "uid": "s"}}});
+    assert_eq!(
+        import(&library, &destination()).expect_err("elsewhere").message,
+        "the library panel `Shared` is not in the file"
+    );
 }
 
 #[test]

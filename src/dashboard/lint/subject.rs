@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::dashboard::place;
+use crate::dashboard::import::ProvisionedSource;
+use crate::dashboard::places::Places;
 use crate::error::{Error, Severity};
 
 /// One fault of one dashboard.
@@ -24,14 +25,18 @@ pub struct Finding {
 /// What is known of the place where the dashboard will be shown.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Uids of the data sources there; empty when unknown.
-    pub sources: BTreeSet<String>,
+    /// The data sources there; empty when unknown.
+    pub sources: Vec<ProvisionedSource>,
     /// Uids of dashboards that Watchpost brings.
     pub shipped_uids: BTreeSet<String>,
+    /// Grafana's version, or the tag of its image; empty when unknown.
+    pub grafana: String,
     /// Seconds between two scrapes; `None` when that is not known.
     pub scrape_interval: Option<f64>,
     /// Metrics that exist now.
     pub metrics: Option<BTreeSet<String>>,
+    /// Metrics that are gauges, whatever their names look like.
+    pub gauges: BTreeSet<String>,
     /// Prometheus's verdict on expressions that our parser cannot read: its words when it rejects one.
     pub answers: BTreeMap<String, Option<String>>,
 }
@@ -43,28 +48,40 @@ pub enum Origin {
     Own,
 }
 
+/// Where a finding is.
+pub enum Spot<'a> {
+    /// At this value, or at the first text like it.
+    Value(&'a Value),
+    /// Where the file first has these characters.
+    First(&'a str),
+}
+
 /// One dashboard, and the findings about it so far.
 pub struct LintedDashboard<'a> {
-    pub name: &'a str,
-    pub text: &'a str,
+    /// As the file has it.
+    pub file: &'a Value,
+    /// As classic JSON.
     pub model: &'a Value,
     pub origin: Origin,
+    pub places: Places<'a>,
     pub findings: Vec<Finding>,
 }
 
-impl LintedDashboard<'_> {
-    pub fn add(&mut self, severity: Severity, panel: Option<&str>, needle: &str, problem: Error) {
-        let problem = if problem.at.is_some() { problem } else { problem.at(place(self.name, self.text, needle)) };
-        self.findings.push(Finding { severity, panel: panel.map(str::to_owned), problem });
+impl<'a> LintedDashboard<'a> {
+    pub fn new(name: &'a str, text: &'a str, file: &'a Value, model: &'a Value, origin: Origin) -> Self {
+        Self { file, model, origin, places: Places::new(name, text, file), findings: Vec::new() }
+    }
+
+    pub fn add(&mut self, severity: Severity, panel: Option<&str>, spot: Spot<'_>, problem: Error) {
+        let at = match spot {
+            Spot::Value(value) => self.places.of(value),
+            Spot::First(text) => self.places.first(text),
+        };
+        self.findings.push(Finding { severity, panel: panel.map(str::to_owned), problem: problem.at(at) });
     }
 
     /// An error in the catalog, a warning in your own dashboards.
     pub fn strict(&self) -> Severity {
         if self.origin == Origin::Catalog { Severity::Error } else { Severity::Warning }
     }
-}
-
-/// A text as JSON writes it, without its quotes.
-pub fn quoted(text: &str) -> String {
-    Value::from(text).to_string().trim_matches('"').to_owned()
 }

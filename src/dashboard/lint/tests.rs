@@ -1,10 +1,15 @@
 use serde_json::json;
 
 use super::*;
+use crate::dashboard::import::ProvisionedSource;
+
+fn source(name: &str, uid: &str, kind: &str) -> ProvisionedSource {
+    ProvisionedSource { name: name.into(), uid: uid.into(), kind: kind.into() }
+}
 
 fn around() -> Surroundings {
     Surroundings {
-        sources: ["watchpost-prometheus".to_owned()].into(),
+        sources: vec![source("Prometheus", "watchpost-prometheus", "prometheus")],
         shipped_uids: ["watchpost-host".to_owned()].into(),
         scrape_interval: Some(15.0),
         metrics: Some(["up", "shop_sales_total", "shop_price"].map(str::to_owned).into()),
@@ -15,6 +20,7 @@ fn around() -> Surroundings {
 fn board(expr: &str) -> Value {
     json!({"uid": "shop", "title": "Shop", "schemaVersion": 41,
         "templating": {"list": [{"name": "job", "type": "query", "query": "label_values(up, job)"},
+                                {"name": "ds", "type": "datasource", "query": "prometheus"},
                                 {"name": "step", "type": "interval", "query": "1m,5m"}]},
         "panels": [{"id": 1, "type": "row", "panels": [
             {"id": 2, "type": "stat", "title": "Sales", "datasource": {"type": "prometheus", "uid": "watchpost-prometheus"},
@@ -106,13 +112,9 @@ fn what_grafana_would_choke_on_is_an_error_and_what_it_forgives_a_warning() {
     assert_eq!(changed("uid", json!("a shop"))[0].0, Severity::Error);
     assert_eq!(changed("uid", Value::Null)[0].0, Severity::Warning);
     assert_eq!(changed("id", json!(7))[0].0, Severity::Warning);
-    assert_eq!(changed("__inputs", json!([]))[0].0, Severity::Error);
+    assert_eq!(changed("__inputs", json!([{"name": "VAR"}]))[0].0, Severity::Error);
     assert_eq!(changed("elements", json!({}))[0].0, Severity::Error);
     assert_eq!(changed("schemaVersion", json!(43))[0].0, Severity::Error);
-    let mut named = board("shop_price");
-    named["panels"][0]["panels"][0]["datasource"] = json!("Prometheus");
-    assert!(said(&named, &around()).iter().any(|(severity, message)| *severity == Severity::Error
-        && message == "the data source `Prometheus` is given by name"));
     let mut library = board("shop_price");
     library["panels"][0]["panels"][0] = json!({"id": 2, "title": "Lib", "libraryPanel": {"uid": "x", "name": "Lib"}});
     assert!(said(&library, &around())[0].1.contains("is in another Grafana's library"));
@@ -158,36 +160,71 @@ fn only_panels_that_show_numbers_need_a_unit_and_any_place_of_one_counts() {
 #[test]
 fn only_a_source_that_is_known_to_be_missing_is_an_error() {
     let found = |source: Value| of_panel(|panel| panel["datasource"] = source.clone());
-    for open in ["watchpost-prometheus", "$ds", "${ds}", "[[ds]]", "-- Grafana --", "grafana", ""] {
+    for open in ["watchpost-prometheus", "Prometheus", "$ds", "${ds}", "[[ds]]", "-- Mixed --", "default"] {
+        assert_eq!(found(json!(open)), [], "{open}: the stack's own, a variable or the default");
         assert_eq!(found(json!({"type": "prometheus", "uid": open})), [], "{open}");
     }
     assert_eq!(found(json!({"type": "prometheus", "uid": "thanos"}))[0].0, Severity::Error);
-    assert_eq!(found(json!({"uid": "${DS_PROM}"}))[0].0, Severity::Error);
     let (severity, message) = found(Value::Null).remove(0);
     assert!(severity == Severity::Warning && message.contains("`Sales`"), "{message}");
-    let unknown = Surroundings { sources: Default::default(), ..around() };
+    let unknown = Surroundings { sources: Vec::new(), ..around() };
     let mut model = board("shop_price");
     model["panels"][0]["panels"][0]["datasource"]["uid"] = json!("thanos");
     assert_eq!(said(&model, &unknown), []);
+    model["panels"][0]["panels"][0]["datasource"] = json!("Thanos");
+    assert_eq!(said(&model, &unknown)[0].0, Severity::Error, "a name that nothing is called");
 }
 
 #[test]
-fn data_sources_by_name_are_errors_unless_they_are_built_in_or_variables() {
-    let found = |name: &str| {
-        let all = of_panel(|panel| panel["targets"][0]["datasource"] = json!(name));
-        all.into_iter().find(|(_, message)| message.contains("by name")).map(|(severity, _)| severity)
-    };
-    for (name, severity) in [
-        ("Prometheus", Some(Severity::Error)),
-        ("$ds", Some(Severity::Warning)),
-        ("${ds}", Some(Severity::Warning)),
-        ("$DS_PROM", Some(Severity::Error)),
-        ("${DS_PROM}", Some(Severity::Error)),
-        ("-- Grafana --", None),
-        ("grafana", None),
-    ] {
-        assert_eq!(found(name), severity, "{name}");
+fn an_input_of_the_import_dialog_leads_to_the_command_that_resolves_it() {
+    for source in [json!("${DS_PROM}"), json!("$DS_PROM"), json!({"type": "prometheus", "uid": "${DS_PROM}"})] {
+        let mut model = board("shop_price");
+        model["panels"][0]["panels"][0]["datasource"] = source.clone();
+        let found = lint("x.json", &model.to_string(), &around());
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_eq!(found[0].problem.message, "nothing resolves the data source `${DS_PROM}`");
+        assert!(found[0].problem.hint.as_deref().is_some_and(|hint| hint.contains("dashboards import")));
+        // A variable may be called so.
+        model["templating"]["list"][1]["name"] = json!("DS_PROM");
+        assert_eq!(said(&model, &around()), [], "{source}");
     }
+}
+
+#[test]
+fn a_type_that_the_stack_does_not_have_is_said_once_where_it_stands() {
+    let needs = |what: &str, kind: &str| {
+        vec![(Severity::Error, format!("{what} needs a data source of type `{kind}`; the stack has none"))]
+    };
+    for source in [
+        json!("Loki"),
+        json!({"type": "loki"}),
+        json!({"type": "loki", "uid": "P8E80F9AEF21F6940"}),
+        json!({"type": "loki", "uid": "${DS_LOKI}"}),
+    ] {
+        let found = of_panel(|panel| {
+            panel["datasource"] = source.clone();
+            panel["targets"] = json!([{"refId": "A", "expr": "{app=\"x\"} |= \"error\""},
+                                      {"refId": "B", "expr": "{app=\"y\"}", "datasource": source}]);
+        });
+        let what = if source["uid"] == "${DS_LOKI}" { "`${DS_LOKI}`" } else { "the panel `Sales`" };
+        assert_eq!(found, needs(what, "loki"), "{source}: LogQL is not judged as PromQL");
+    }
+    let by_target = of_panel(|panel| {
+        panel["datasource"] = Value::Null;
+        panel["targets"] = json!([{"refId": "A", "measurement": "cpu", "select": [], "groupBy": []}]);
+    });
+    assert_eq!(by_target, needs("the panel `Sales`", "influxdb"));
+    let mut model = board("{app=\"x\"} |= \"error\"");
+    model["templating"]["list"][1]["query"] = json!("loki");
+    model["panels"][0]["panels"][0]["datasource"] = json!({"type": "loki", "uid": "$ds"});
+    assert_eq!(said(&model, &around()), needs("the variable `ds`", "loki"));
+    let with_loki = Surroundings { sources: vec![source("Logs", "l", "loki")], ..around() };
+    model["panels"][0]["panels"][0]["targets"][0]["datasource"] = json!("Logs");
+    assert_eq!(said(&model, &with_loki), []);
+}
+
+#[test]
+fn the_catalog_names_no_data_source() {
     let mut model = board("shop_price");
     model["panels"][0]["panels"][0]["targets"][0]["datasource"] = json!("grafana");
     let strict = structure("x.json", &model.to_string(), &model, Origin::Catalog);
@@ -229,7 +266,7 @@ fn what_is_of_another_schema_is_said_once_with_the_way_out() {
     let mut wrapped = board("shop_price");
     wrapped["apiVersion"] = json!("v1");
     assert!(found(&wrapped).contains("dashboards import"));
-    assert!(found(&json!({"uid": "a", "title": "A", "elements": {}})).contains("export"));
+    assert!(found(&json!({"uid": "a", "title": "A", "elements": {}})).contains("import FILE` wraps it"));
     let strict = structure("x.json", &wrapped.to_string(), &wrapped, Origin::Catalog);
     assert!(strict.iter().all(|finding| !finding.problem.hint.as_deref().unwrap_or_default().contains("import")));
 }
@@ -244,9 +281,14 @@ fn a_schema_version_is_needed_in_the_catalog_only() {
         }
         structure("x.json", &model.to_string(), &model, origin).len()
     };
-    for (version, own, catalog) in
-        [(Value::Null, 0, 1), (json!(42), 0, 0), (json!(43), 1, 1), (json!("41"), 1, 1), (json!(1), 0, 0)]
-    {
+    for (version, own, catalog) in [
+        (Value::Null, 0, 1),
+        (json!(42), 0, 0),
+        (json!(43), 1, 1),
+        (json!("41"), 0, 0),
+        (json!("x"), 1, 1),
+        (json!(1), 0, 0),
+    ] {
         assert_eq!(findings(version.clone(), Origin::Own), own, "{version}");
         assert_eq!(findings(version.clone(), Origin::Catalog), catalog, "{version}");
     }
@@ -256,7 +298,7 @@ fn a_schema_version_is_needed_in_the_catalog_only() {
 fn what_only_the_import_dialog_reads_is_worse_in_the_catalog() {
     let found = |key: &str, origin: Origin| {
         let mut model = board("shop_price");
-        model[key] = json!([]);
+        model[key] = json!([{"name": "x"}]);
         let all = structure("x.json", &model.to_string(), &model, origin);
         assert_eq!(all.len(), 1, "{all:?}");
         all[0].severity
@@ -329,7 +371,9 @@ fn counters_are_shown_as_they_stand_only_where_their_number_does_not_matter() {
         ("absent(shop_sales_total)", 0),
         ("group(shop_sales_total)", 0),
         ("timestamp(shop_sales_total)", 0),
-        ("increase(shop_sales_total[1h])", 1),
+        ("increase(shop_sales_total[1h])", 0),
+        ("increase(shop_sales_total[5m:30s])", 0),
+        ("shop_sales_total - shop_sales_total offset 1h", 0),
         ("increase(shop_sales_total[$__range])", 0),
     ] {
         assert_eq!(said(&board(expr), &around()).len(), found, "{expr}");
@@ -343,4 +387,87 @@ fn made_up_values_leave_a_query_unverified_whatever_prometheus_says() {
     let answers = unread.into_iter().map(|text| (text, Some("bad_data".to_owned()))).collect();
     let found = said(&board(expr), &Surroundings { answers, ..around() });
     assert!(found.len() == 1 && found[0].0 == Severity::Warning, "{found:?}");
+}
+
+#[test]
+fn a_gauge_may_be_called_a_total() {
+    let gauges = Surroundings { gauges: ["shop_sales_total".to_owned()].into(), ..around() };
+    assert_eq!(said(&board("shop_sales_total"), &gauges), []);
+}
+
+#[test]
+fn a_fixed_window_is_wrong_only_where_it_is_short_and_the_panel_zooms() {
+    let found = |expr: &str, change: &dyn Fn(&mut Value)| {
+        let mut model = board(expr);
+        change(&mut model["panels"][0]["panels"][0]);
+        said(&model, &around()).iter().filter(|(_, message)| message.contains("has gaps")).count()
+    };
+    let nothing = |_: &mut Value| {};
+    assert_eq!(found("rate(shop_sales_total[45s])", &nothing), 1);
+    assert_eq!(found("rate(shop_sales_total[1m])", &nothing), 0, "four scrapes");
+    assert_eq!(found("rate(shop_sales_total[$__rate_interval])", &nothing), 0);
+    assert_eq!(found("rate(shop_sales_total[45s])", &|panel| panel["targets"][0]["instant"] = json!(true)), 0);
+    assert_eq!(found("rate(shop_sales_total[45s])", &|panel| panel["timeFrom"] = json!("1h")), 0);
+}
+
+#[test]
+fn a_resource_of_schema_v2_is_judged_like_the_others_where_grafana_accepts_it() {
+    let query = json!({"kind": "PanelQuery", "spec": {"refId": "A", "hidden": false, "query": {"kind": "DataQuery",
+        "group": "prometheus", "datasource": {"name": "watchpost-prometheus"}, "spec": {"expr": "shop_prise"}}}});
+    let mut model = json!({"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "metadata": {"name": "shop"},
+        "spec": {"title": "Shop", "variables": [], "annotations": [], "timeSettings": {}, "layout": {},
+            "elements": {"a": {"kind": "Panel", "spec": {"id": 1, "title": "Price",
+                "data": {"kind": "QueryGroup", "spec": {"queries": [query], "queryOptions": {}}},
+                "vizConfig": {"kind": "VizConfig", "group": "stat", "spec": {
+                    "fieldConfig": {"defaults": {"unit": "short"}}}}}}}}});
+    let newer = Surroundings { grafana: "13.2.3".into(), ..around() };
+    let text = format!("{model:#}");
+    let found = lint("x.json", &text, &newer);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].problem.message.starts_with("no target has `shop_prise`"));
+    let at = found[0].problem.at.clone().expect("located");
+    assert!(text.lines().nth(at.line - 1).is_some_and(|line| line.contains("shop_prise")), "{at:?}");
+    let older = Surroundings { grafana: "12.4.0".into(), ..around() };
+    assert_eq!(said(&model, &older)[0].1, "Grafana 12.4.0 does not accept schema v2 from files");
+    model["metadata"]["name"] = json!("");
+    assert_eq!(said(&model, &newer)[0].1, "the dashboard has no valid `metadata.name`");
+}
+
+/// A dashboard of so many panels, each with findings.
+fn large(panels: usize) -> String {
+    let panel = |id: usize| {
+        json!({"id": id, "type": "timeseries", "title": format!("Panel {id}"), "description": "x".repeat(1000),
+            "targets": [{"refId": "A", "expr": format!("shop_{id}_total + shop_prise_{id}")}]})
+    };
+    let panels: Vec<Value> = (1..=panels).map(panel).collect();
+    format!("{:#}", json!({"uid": "large", "title": "Large", "panels": panels}))
+}
+
+#[test]
+fn ten_times_the_findings_take_about_ten_times_as_long() {
+    let around = Surroundings { metrics: None, ..around() };
+    let fastest = |text: &str| {
+        let once = || {
+            let began = std::time::Instant::now();
+            assert!(lint("large.json", text, &around).len() > 100);
+            began.elapsed()
+        };
+        (0..3).map(|_| once()).min().expect("measured")
+    };
+    let (few, many) = (fastest(&large(60)), fastest(&large(600)));
+    assert!(many < few * 20, "{few:?} for 60 panels, {many:?} for 600");
+}
+
+#[test]
+fn each_finding_stands_at_its_own_line() {
+    let text = large(3);
+    let lines: Vec<usize> = lint("large.json", &text, &Surroundings::default())
+        .iter()
+        .filter(|finding| finding.problem.message.contains("raw counter"))
+        .filter_map(|finding| finding.problem.at.as_ref())
+        .map(|at| at.line)
+        .collect();
+    let expected: Vec<usize> =
+        text.lines().enumerate().filter(|(_, line)| line.contains("\"expr\"")).map(|(index, _)| index + 1).collect();
+    assert_eq!(lines, expected);
 }

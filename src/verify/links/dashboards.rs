@@ -58,7 +58,7 @@ pub fn judge(seen: Option<&DashboardsSnapshot>, chain: &Snapshot<'_>) -> Checked
     };
     let dashboards = drift(&seen.provisioning, stored);
     let deployed = dashboards.iter().filter(|dashboard| dashboard.file.is_some());
-    findings.extend(deployed.clone().map(|dashboard| drift::judge(dashboard, &seen.access.container)));
+    findings.extend(deployed.clone().map(|dashboard| drift::judge(dashboard, &seen.access)));
     let (queries, of_queries) = queries::judge(seen, &sources, &dashboards, chain);
     findings.extend(of_queries);
     Checked::new(Link::Dashboards, &[("dashboard", deployed.count()), ("query", queries)], findings)

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::cli::commands::dashboards::reach;
 use crate::cli::shared::context::{Choice, Context};
 use crate::cli::shared::files::{self, OwnDashboard};
+use crate::clients::grafana::DataSource;
 use crate::dashboard;
 use crate::dashboard::import::ProvisionedSource;
 use crate::dashboard::lint::Surroundings;
@@ -43,12 +44,15 @@ pub fn own_folder(context: &Context) -> Result<Option<PathBuf>> {
 pub struct Provisioned {
     pub data_sources: Vec<ProvisionedSource>,
     pub scrape_interval: Option<f64>,
+    /// The tag of Grafana's image; empty when nothing renders.
+    pub grafana: String,
 }
 
 impl Provisioned {
     fn in_files(files: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
         let data_sources = data_sources(files);
-        (!data_sources.is_empty()).then(|| Self { data_sources, scrape_interval: scrape_interval(files) })
+        let grafana = String::new();
+        (!data_sources.is_empty()).then(|| Self { data_sources, scrape_interval: scrape_interval(files), grafana })
     }
 
     /// Without asking the host.
@@ -58,15 +62,20 @@ impl Provisioned {
             let files = bundle.service_files("grafana").into_iter();
             files.map(|(path, content)| (path.to_owned(), content.to_vec())).collect()
         });
-        files.as_ref().and_then(Self::in_files).unwrap_or_else(|| {
+        let mut provisioned = files.as_ref().and_then(Self::in_files).unwrap_or_else(|| {
             let source = |name: &str, kind: &str| ProvisionedSource {
                 name: name.into(),
                 uid: format!("watchpost-{kind}"),
                 kind: kind.into(),
             };
             let data_sources = vec![source("Prometheus", "prometheus"), source("Alertmanager", "alertmanager")];
-            Self { data_sources, scrape_interval: None }
-        })
+            Self { data_sources, scrape_interval: None, grafana: String::new() }
+        });
+        let image =
+            bundle.as_ref().and_then(|bundle| bundle.compose.services.get("grafana")).map(|service| &service.image);
+        let tag = image.and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+        provisioned.grafana = tag.unwrap_or_default();
+        provisioned
     }
 }
 
@@ -79,14 +88,23 @@ pub fn shipped_uids(catalog: &Catalog) -> BTreeSet<String> {
         .collect()
 }
 
+/// The gauges among the metrics of all components.
+fn gauges(catalog: &Catalog) -> BTreeSet<String> {
+    let samples = catalog.components.values().filter_map(|component| component.files.get("metrics.prom")?.text().ok());
+    let declared = samples.flat_map(str::lines).filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" gauge"));
+    declared.map(str::to_owned).collect()
+}
+
 /// What lint compares dashboards with. When the stack is reachable, this includes what Grafana and Prometheus have now; the
 /// second value says why not, when it is not.
 pub async fn surroundings(context: &Context, texts: &[&str], offline: bool) -> Result<(Surroundings, Option<String>)> {
     let catalog = context.catalog(spec(context)?.as_ref())?;
     let rendered = Provisioned::rendered(context);
     let mut around = Surroundings {
-        sources: rendered.data_sources.into_iter().map(|source| source.uid).collect(),
+        sources: rendered.data_sources,
         shipped_uids: shipped_uids(&catalog),
+        grafana: rendered.grafana,
+        gauges: gauges(&catalog),
         scrape_interval: rendered.scrape_interval,
         ..Surroundings::default()
     };
@@ -109,10 +127,14 @@ async fn add_live(stack: &Stack, texts: &[&str], around: &mut Surroundings) {
     }
     // Data sources may have been added in Grafana.
     if let Ok((opened, _)) = reach::grafana(stack).await {
-        around.sources.extend(opened.data_sources.into_iter().map(|source| source.uid));
+        let provisioned =
+            |source: DataSource| ProvisionedSource { name: source.name, uid: source.uid, kind: source.kind };
+        around.sources = opened.data_sources.into_iter().map(provisioned).collect();
     }
     let Some(prometheus) = stack.prometheus().await else { return };
-    around.metrics = prometheus.metric_names(now() - RECENT).await.ok();
+    let (metrics, gauges) = tokio::join!(prometheus.metric_names(now() - RECENT), prometheus.gauges());
+    around.metrics = metrics.ok();
+    around.gauges.extend(gauges.unwrap_or_default());
     let unread: BTreeSet<String> = texts.iter().flat_map(|text| dashboard::lint::unread(text)).collect();
     for expr in unread {
         match prometheus.query(&expr).await {

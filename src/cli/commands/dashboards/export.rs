@@ -40,16 +40,7 @@ async fn export(args: &Args, context: &Context) -> Result<Exit> {
         Error::new(format!("Grafana has no dashboard with the uid `{}`", args.uid))
             .hint("`watchpost dashboards list` shows them all")
     })?;
-    let mut model = stored.dashboard;
-    if dashboard::is_schema_v2(&model) {
-        bail!(
-            Error::new("Grafana exports this dashboard in schema v2, which it rejects in files")
-                .hint("export it in Grafana: Share, Export, `Classic`")
-        );
-    }
-    for key in ["id", "version", "iteration"] {
-        model.as_object_mut().and_then(|map| map.shift_remove(key));
-    }
+    let model = dashboard::exported(stored.dashboard, &args.uid);
     let text = dashboard::text(&model);
     if args.out.as_deref().is_some_and(|out| out.as_os_str() == "-") {
         context.ui.raw(text.as_bytes())?;

@@ -67,8 +67,10 @@ async fn import_from(args: &Args, context: &Context) -> Result<Exit> {
     let source_text = source.read(&args.grafana_com).await?;
     let model = dashboard::parse(&source_text.name, &source_text.text)?;
     let catalog = context.catalog(spec(context)?.as_ref())?;
+    let provisioned = Provisioned::rendered(context);
     let destination = Destination {
-        data_sources: Provisioned::rendered(context).data_sources,
+        grafana: &provisioned.grafana,
+        data_sources: provisioned.data_sources.clone(),
         mapping: args.datasource.iter().cloned().collect(),
         origin: &source_text.origin,
         used_uids: shipped_uids(&catalog).into_iter().collect(),

@@ -36,11 +36,11 @@ async fn show(context: &Context) -> Result<Exit> {
     }
     let mut table = Table::new(["DASHBOARD", "UID", "FOLDER", "STATE", "FILE"]);
     for dashboard in &dashboards {
-        let file = dashboard.file.as_ref().map_or("", |file| file.file.as_str());
+        let file = dashboard.file.map_or("", |file| file.file.as_str());
         table.row([
-            dashboard.title.as_str().into(),
+            dashboard.title.into(),
             dashboard.uid.as_str().into(),
-            dashboard.folder.as_str().into(),
+            dashboard.folder.into(),
             state(dashboard),
             file.into(),
         ]);
@@ -49,7 +49,7 @@ async fn show(context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn state(dashboard: &DashboardDrift) -> Cell {
+fn state(dashboard: &DashboardDrift<'_>) -> Cell {
     let style = match &dashboard.state {
         State::InSync => GOOD,
         State::Changed { .. } | State::Moved { .. } => CHANGE,
@@ -59,7 +59,7 @@ fn state(dashboard: &DashboardDrift) -> Cell {
     Cell::styled(style, dashboard.state.words())
 }
 
-fn as_json(dashboard: &DashboardDrift) -> serde_json::Value {
+fn as_json(dashboard: &DashboardDrift<'_>) -> serde_json::Value {
     let (state, changes) = match &dashboard.state {
         State::InSync => ("in-sync", &[][..]),
         State::Changed { changes } => ("changed", changes.as_slice()),
@@ -71,7 +71,7 @@ fn as_json(dashboard: &DashboardDrift) -> serde_json::Value {
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     json!({
         "uid": dashboard.uid, "title": dashboard.title, "folder": dashboard.folder,
-        "file": dashboard.file.as_ref().map(|file| &file.file),
-        "own": dashboard.file.as_ref().is_some_and(|file| file.own), "state": state, "changes": paths,
+        "file": dashboard.file.map(|file| &file.file),
+        "own": dashboard.file.is_some_and(|file| file.own), "state": state, "changes": paths,
     })
 }

@@ -16,7 +16,7 @@ use crate::verify::report::Finding;
 const MAX_REPEATS: usize = 10;
 
 pub struct Case<'a> {
-    pub dashboard: &'a DashboardDrift,
+    pub dashboard: &'a DashboardDrift<'a>,
     pub query: Query<'a>,
     pub variables: &'a Resolved,
     pub id: String,
@@ -57,14 +57,14 @@ impl Case<'_> {
     }
 
     pub fn edit(&self, what: String) -> Fix {
-        let file = self.dashboard.file.as_ref().map_or(&self.dashboard.title, |file| &file.file);
+        let file = self.dashboard.file.map_or(self.dashboard.title, |file| file.file.as_str());
         Fix::edit(file, what).then(Fix::up())
     }
 }
 
 /// A case for each query of every dashboard that Grafana has from a file. `now`: seconds since 1970.
 pub fn cases<'a>(
-    dashboards: &'a [DashboardDrift],
+    dashboards: &'a [DashboardDrift<'a>],
     variables: &'a BTreeMap<String, Resolved>,
     sources: &Sources<'_>,
     now: f64,
@@ -73,7 +73,7 @@ pub fn cases<'a>(
     let mut used_ids: BTreeMap<String, usize> = BTreeMap::new();
     for dashboard in dashboards.iter().filter(|dashboard| dashboard.is_live()) {
         let Some(variables) = variables.get(&dashboard.uid) else { continue };
-        for query in panel::queries(dashboard.model()) {
+        for query in panel::queries(&dashboard.model) {
             let mut id = format!("panel:{}/{}/{}", dashboard.uid, query.panel.id, query.ref_id);
             let count = used_ids.entry(id.clone()).or_default();
             *count += 1;
@@ -109,7 +109,7 @@ fn plan(case: &Case<'_>, sources: &Sources<'_>, now: f64) -> Plan {
     if source.kind != "prometheus" {
         return Plan::Skip(Box::new(case.not_checked(format!("queries of the type `{}` are not run", source.kind))));
     }
-    let range = Range::of(&case.dashboard.model()["time"], now).of_panel(query.panel.model);
+    let range = Range::of(&case.dashboard.model["time"], now).of_panel(query.panel.model);
     let run = |scope: &Scope| PanelQuery {
         source: source.uid.clone(),
         expr: promql::narrowed(&scope.fill(query.expr).text, &variables.filters),

@@ -1,5 +1,6 @@
 //! Which dashboards Grafana has, and whether they are the ones that were deployed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
@@ -9,8 +10,10 @@ use serde_json::Value;
 use crate::clients::api::ApiError;
 use crate::clients::grafana::{Grafana, Hit, StoredDashboard};
 use crate::dashboard::compare::{Change, changes};
+use crate::dashboard::{classic, too_new};
 use crate::deployed::provisioning::{ProvisionedDashboard, Provisioning};
 use crate::fix::Fix;
+use crate::verify::links::dashboards::access::Access;
 use crate::verify::report::Finding;
 
 /// What Grafana has.
@@ -35,19 +38,31 @@ impl StoredDashboards {
         // Grafana gave a uid to a dashboard whose file has none: the title says which.
         let unnamed = hits.iter().filter(|hit| files.iter().any(|file| file.uid.is_empty() && file.title == hit.title));
         let unnamed = join_all(unnamed.map(|hit| fetch(hit.uid.clone()))).await;
-        Ok(Self { by_uid: named.into_iter().chain(unnamed).collect(), hits })
+        let mut by_uid: BTreeMap<String, Result<Option<StoredDashboard>, String>> =
+            named.into_iter().chain(unnamed).collect();
+        for hit in &hits {
+            // A resource names its folder by uid only.
+            if let Some(Ok(Some(stored))) = by_uid.get_mut(&hit.uid)
+                && stored.meta.folder_title.is_empty()
+            {
+                stored.meta.folder_title.clone_from(&hit.folder_title);
+            }
+        }
+        Ok(Self { by_uid, hits })
     }
 }
 
 /// One dashboard: of the files, of Grafana, or of both.
-#[derive(Debug, Clone)]
-pub struct DashboardDrift {
+#[derive(Debug)]
+pub struct DashboardDrift<'a> {
     pub uid: String,
-    pub title: String,
-    pub folder: String,
-    pub file: Option<ProvisionedDashboard>,
-    pub stored: Option<StoredDashboard>,
+    pub title: &'a str,
+    pub folder: &'a str,
+    pub file: Option<&'a ProvisionedDashboard>,
+    pub stored: Option<&'a StoredDashboard>,
     pub state: State,
+    /// Grafana's own, as classic JSON, since that is what people see; else the file's.
+    pub model: Cow<'a, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,22 +102,20 @@ impl State {
     }
 }
 
-impl DashboardDrift {
+impl DashboardDrift<'_> {
     /// Was it deployed, and does Grafana have it?
     pub fn is_live(&self) -> bool {
         self.file.is_some() && self.stored.is_some()
     }
+}
 
-    /// Grafana's own where it is classic JSON, since that is what people see; else the file's.
-    pub fn model(&self) -> &Value {
-        let stored = self.stored.as_ref().map(|stored| &stored.dashboard).filter(|model| model.get("panels").is_some());
-        let file = self.file.as_ref().map(|file| &file.model);
-        stored.or(file).unwrap_or(&Value::Null)
-    }
+fn shown<'a>(file: &'a ProvisionedDashboard, stored: Option<&'a StoredDashboard>) -> Cow<'a, Value> {
+    let stored = stored.map(|stored| classic(&stored.dashboard)).filter(|model| model.get("panels").is_some());
+    stored.unwrap_or_else(|| classic(&file.model))
 }
 
 /// Every dashboard of the files and of Grafana, the files' first.
-pub fn drift(provisioning: &Provisioning, stored: &StoredDashboards) -> Vec<DashboardDrift> {
+pub fn drift<'a>(provisioning: &'a Provisioning, stored: &'a StoredDashboards) -> Vec<DashboardDrift<'a>> {
     let mut dashboards = Vec::new();
     let mut managed: BTreeSet<String> = provisioning.dashboards.iter().map(|file| file.uid.clone()).collect();
     for file in &provisioning.dashboards {
@@ -112,21 +125,23 @@ pub fn drift(provisioning: &Provisioning, stored: &StoredDashboards) -> Vec<Dash
         };
         managed.insert(uid.clone());
         let (stored, state) = match stored.by_uid.get(&uid) {
-            Some(Ok(Some(stored))) => (Some(stored.clone()), compared(file, stored)),
+            Some(Ok(Some(stored))) => (Some(stored), compared(file, stored)),
             Some(Err(why)) => (None, State::Unreadable { why: why.clone() }),
             Some(Ok(None)) | None => (None, State::Missing { why: file.rejected.clone() }),
         };
-        let (title, folder) = (file.title.clone(), file.folder.clone());
-        dashboards.push(DashboardDrift { uid, title, folder, file: Some(file.clone()), stored, state });
+        let model = shown(file, stored);
+        let (title, folder) = (file.title.as_str(), file.folder.as_str());
+        dashboards.push(DashboardDrift { uid, title, folder, file: Some(file), stored, state, model });
     }
     for hit in stored.hits.iter().filter(|hit| !managed.contains(&hit.uid)) {
         dashboards.push(DashboardDrift {
             uid: hit.uid.clone(),
-            title: hit.title.clone(),
-            folder: hit.folder_title.clone(),
+            title: &hit.title,
+            folder: &hit.folder_title,
             file: None,
             stored: None,
             state: State::Unmanaged,
+            model: Cow::Owned(Value::Null),
         });
     }
     dashboards
@@ -153,12 +168,21 @@ fn compared(file: &ProvisionedDashboard, stored: &StoredDashboard) -> State {
     if changes.is_empty() { State::InSync } else { State::Changed { changes } }
 }
 
-/// The verdict on a deployed dashboard. `container`: Grafana's, which reads its files again when it restarts.
-pub fn judge(dashboard: &DashboardDrift, container: &str) -> Finding {
-    let file = dashboard.file.as_ref();
+/// The verdict on a deployed dashboard.
+pub fn judge(dashboard: &DashboardDrift<'_>, grafana: &Access) -> Finding {
+    let finding = verdict(dashboard, grafana);
+    match dashboard.file {
+        Some(file) => finding.in_file(&file.file),
+        None => finding,
+    }
+}
+
+fn verdict(dashboard: &DashboardDrift<'_>, grafana: &Access) -> Finding {
+    let file = dashboard.file;
     let key = if dashboard.uid.is_empty() { file.map_or("", |file| &file.file) } else { &dashboard.uid };
     let (id, subject) = (format!("dashboard:{key}"), format!("dashboard {}", dashboard.title));
-    let restart = || Fix::docker(["restart", container]);
+    // Grafana reads its files again when it restarts.
+    let restart = || Fix::docker(["restart", &grafana.container]);
     match &dashboard.state {
         State::InSync | State::Unmanaged => Finding::ok(id, subject),
         State::Unreadable { why } => {
@@ -167,6 +191,11 @@ pub fn judge(dashboard: &DashboardDrift, container: &str) -> Finding {
         State::Missing { why: Some(why) } => Finding::broken(id, subject, "Grafana does not have it")
             .why(why)
             .fix(Fix::watchpost(["dashboards", "lint"])),
+        State::Missing { why: None } if file.is_some_and(|file| too_new(&file.model, &grafana.version)) => {
+            let export = "export it as classic JSON, or use Grafana 13 or newer";
+            Finding::broken(id, subject, format!("Grafana {} does not accept schema v2 from files", grafana.version))
+                .fix(Fix::words(export).then(Fix::up()))
+        }
         State::Missing { why: None } => Finding::broken(id, subject, "Grafana does not have it")
             .why("it was deleted, or Grafana stopped reading its files")
             .fix(restart()),

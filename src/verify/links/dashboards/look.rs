@@ -99,7 +99,7 @@ impl DashboardsSnapshot {
 async fn variables(
     grafana: &Grafana<'_>,
     sources: &[DataSource],
-    dashboards: &[DashboardDrift],
+    dashboards: &[DashboardDrift<'_>],
     now: f64,
 ) -> BTreeMap<String, Resolved> {
     let once = Once::default();
@@ -109,7 +109,7 @@ async fn variables(
     };
     let live = dashboards.iter().filter(|dashboard| dashboard.is_live());
     let resolved = live.map(async |dashboard| {
-        let resolved = resolve(dashboard.model(), sources, now, &ask).await;
+        let resolved = resolve(&dashboard.model, sources, now, &ask).await;
         (dashboard.uid.clone(), resolved)
     });
     join_all(resolved).await.into_iter().collect()

@@ -13,7 +13,7 @@ use crate::verify::snapshot::Snapshot;
 pub fn judge(
     seen: &DashboardsSnapshot,
     sources: &Sources<'_>,
-    dashboards: &[DashboardDrift],
+    dashboards: &[DashboardDrift<'_>],
     chain: &Snapshot<'_>,
 ) -> (usize, Vec<Finding>) {
     let cases = cases(dashboards, &seen.variables, sources, seen.now);
@@ -39,9 +39,9 @@ fn verdict(case: &Case<'_>, outcomes: &Outcomes, explainer: &Explainer<'_>) -> F
 }
 
 /// Panels whose queries are in Grafana's library rather than in the dashboard.
-fn library_panels(dashboard: &DashboardDrift) -> Vec<Finding> {
+fn library_panels(dashboard: &DashboardDrift<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for panel in panel::panels(dashboard.model()) {
+    for panel in panel::panels(&dashboard.model) {
         if panel.model["libraryPanel"].is_object() && panel.queries().is_empty() {
             let id = format!("panel:{}/{}", dashboard.uid, panel.id);
             let subject = format!("{} / {}", dashboard.title, panel.name());

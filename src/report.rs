@@ -2,6 +2,7 @@
 //!
 //! As JSON (`verify -o json`) its shape is `docs/proof.schema.json`.
 
+mod accept;
 pub mod baseline;
 pub mod cause;
 pub mod ids;

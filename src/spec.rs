@@ -3,6 +3,7 @@
 //! Read in two steps: the shape here, the answers by the catalog's questions in `render::resolve`.
 
 pub mod alerting;
+pub mod edit;
 pub mod names;
 mod overrides;
 mod read;

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDate, SecondsFormat};
 
 /// Now.
 pub fn now() -> f64 {
@@ -21,6 +21,16 @@ pub fn text(seconds: f64) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// The day in UTC: `2024-02-29`. Later days are greater as texts.
+pub fn today() -> String {
+    text(now()).chars().take(10).collect()
+}
+
+/// Is it a day that exists, written as `2024-02-29`?
+pub fn is_date(text: &str) -> bool {
+    text.len() == 10 && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+}
+
 /// How many seconds ago the time was; `None` when it never was.
 pub fn age(text: &str) -> Option<f64> {
     Some(now() - parse(text)?)
@@ -37,5 +47,7 @@ mod tests {
         assert_eq!(parse("0001-01-01T00:00:00Z"), None);
         assert_eq!(parse("yesterday"), None);
         assert_eq!(text(1_709_209_805.9), "2024-02-29T12:30:05Z");
+        assert!(is_date("2024-02-29") && is_date(&today()));
+        assert!(!is_date("2025-02-29") && !is_date("2024-2-29") && !is_date("29.02.2024"));
     }
 }

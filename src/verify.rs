@@ -27,6 +27,8 @@ use crate::deployed::Stack;
 use crate::event::{Event, Sink};
 use crate::fix::Fix;
 use crate::render::Bundle;
+use crate::spec::Accept;
+use crate::time;
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -35,6 +37,8 @@ pub struct Options {
     pub deliver: bool,
     /// The longest wait for first scrapes and evaluations.
     pub patience: Duration,
+    /// What the spec accepts.
+    pub accept: Vec<Accept>,
 }
 
 /// Checks the links of the options; what follows from a broken finding names it.
@@ -61,7 +65,9 @@ pub async fn prove(
         when(wanted(Link::Dashboards), sink, dashboards::check(stack, &snapshot)),
     );
     let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
-    Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed())
+    let mut report = Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed());
+    report.accept(&options.accept, &time::today());
+    report
 }
 
 async fn when(wanted: bool, sink: Sink<'_>, check: impl Future<Output = Checked>) -> Option<Checked> {

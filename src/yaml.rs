@@ -9,6 +9,7 @@
 
 mod decode;
 pub mod emit;
+pub mod layout;
 mod plain;
 mod tree;
 

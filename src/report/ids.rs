@@ -19,6 +19,7 @@ const fn kind(module: &'static str, id: &'static str, about: &'static str) -> Ki
 
 pub const IDS: &[Kind] = &[
     kind("report", "link:", "a link that was not checked"),
+    kind("report/accept", "accept:", "an entry of the spec's `accept` is still needed"),
     kind("verify/links/containers", "container:", "a service's container runs and is healthy"),
     kind("verify/links/containers", "files:", "a container's files are as deployed"),
     kind("verify/links/containers", "settings:", "a container's settings are as deployed"),

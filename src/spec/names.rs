@@ -36,6 +36,9 @@ pub fn is_label(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
+/// The links of the proof, as `accept` names them.
+pub const LINKS: [&str; 6] = ["containers", "targets", "rules", "alerting", "delivery", "dashboards"];
+
 /// `host:port`; an IPv6 host stands in brackets.
 pub fn is_address(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };

@@ -22,6 +22,7 @@ impl Spec {
             probes: Vec::new(),
             dashboards: Vec::new(),
             rules: Vec::new(),
+            accept: Vec::new(),
             source: None,
         }
     }

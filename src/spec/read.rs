@@ -1,5 +1,6 @@
 //! Reading `watchpost.yaml`: every error of one pass, each with its place.
 
+mod accept;
 mod alerting;
 mod scraping;
 
@@ -12,7 +13,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::units::parse_duration;
 use crate::yaml::{self, Kind, Node};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "stack",
     "host",
@@ -24,6 +25,7 @@ const KEYS: [&str; 11] = [
     "probes",
     "dashboards",
     "rules",
+    "accept",
 ];
 
 /// Reads a spec; `name` is how errors call the file.
@@ -58,6 +60,7 @@ impl Reader {
             probes: Vec::new(),
             dashboards: self.paths(root, "dashboards"),
             rules: self.paths(root, "rules"),
+            accept: self.accept(root),
             source: Some(root.clone()),
         };
         if let (Some(node), false) = (root.get("name"), names::is_project(&spec.name)) {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::catalog::question::{Kind, Question};
 use crate::catalog::{Catalog, Manifest};
 use crate::spec::alerting::NOBODY;
+use crate::spec::names::LINKS;
 
 /// JSON schema (draft 2020-12) of `watchpost.yaml` for this catalog.
 pub fn schema(catalog: &Catalog) -> Value {
@@ -51,6 +52,8 @@ pub fn schema(catalog: &Catalog) -> Value {
             "probes": {"type": "array", "items": {"$ref": "#/$defs/probe"}},
             "dashboards": {"type": "array", "items": {"type": "string"}, "description": "Folders of your own dashboards."},
             "rules": {"type": "array", "items": {"type": "string"}, "description": "Folders of your own rules."},
+            "accept": {"type": ["array", "null"], "items": {"$ref": "#/$defs/accept"},
+                "description": "Broken findings that are known: they count as accepted, and fail nothing."},
         },
         "$defs": definitions(),
     })
@@ -68,6 +71,7 @@ fn definitions() -> Value {
             one_key("command", json!({"type": "array", "items": {"type": "string"}, "minItems": 1})),
             one_key("generate", json!({"type": "integer", "minimum": 8, "maximum": 256})),
         ]},
+        "accept": accept(),
         "route": {"type": "object", "additionalProperties": false, "required": ["to"], "properties": {
             "match": labels, "to": {"type": "string"}, "continue": {"type": "boolean"},
             "group_wait": interval, "repeat_interval": interval}},
@@ -77,6 +81,20 @@ fn definitions() -> Value {
         "probe": {"type": "object", "additionalProperties": false, "required": ["url"], "properties": {
             "url": {"type": "string"}, "module": {"type": "string", "default": "http_2xx"}, "labels": labels, "interval": interval}},
     })
+}
+
+fn accept() -> Value {
+    let pattern = |what: &str| json!({"type": "string", "minLength": 1, "description": format!("{what}; `*` stands for any text.")});
+    json!({"type": "object", "additionalProperties": false, "required": ["link", "because"], "properties": {
+        "link": {"enum": LINKS, "description": "The link of the proof."},
+        "subject": pattern("What `verify` calls it"),
+        "file": pattern("The file of the rule or dashboard, with or without its folder"),
+        "panel": pattern("The panel's title"),
+        "alert": pattern("The name of the alert or recording rule"),
+        "metric": {"type": "string", "pattern": "^[A-Za-z0-9_:*]+$", "description": "The metric; `*` stands for any text."},
+        "because": {"type": "string", "minLength": 1, "description": "Why it is accepted."},
+        "until": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "description": "The last day on which it counts."},
+    }})
 }
 
 const DURATION: &str = "^([0-9]+(y|w|d|h|ms|m|s))+$";
@@ -156,7 +174,8 @@ mod tests {
         let text = "stack: standard\ncomponents:\n  prometheus: {retention: 30d, port: 9090}\n  cadvisor: false\n  \
             redis-exporter: [{name: cache, address: 'cache:6379'}]\n  grafana: {admin_password: {secret: g}}\n\
             secrets: {g: {env: G}, s: {file: ./s}}\nalerting:\n  receivers: [{name: a, type: slack, api_url: {secret: s}, send_resolved: false}, {name: b, type: webhook, url: {secret: s}}]\n  \
-            routes: [{match: {severity: critical}, to: a}]\ntargets: [{job: shop, static: ['shop:80']}]\nprobes: [{url: 'https://a.b'}]\n";
+            routes: [{match: {severity: critical}, to: a}]\ntargets: [{job: shop, static: ['shop:80']}]\nprobes: [{url: 'https://a.b'}]\n\
+            accept: [{link: rules, alert: Host*, because: x, until: 2026-12-31}, {link: dashboards, file: a.json, metric: node_*, because: y}]\n";
         assert_eq!(problems(text), Vec::<String>::new());
         assert_eq!(problems(""), Vec::<String>::new());
     }
@@ -181,6 +200,12 @@ mod tests {
             "secrets: [a]",
             "host: 5",
             "targets: [{job: '', static: ['a:1']}]",
+            "accept: [{link: rules}]",
+            "accept: [{because: x}]",
+            "accept: [{link: rulse, because: x}]",
+            "accept: [{link: rules, because: x, job: y}]",
+            "accept: [{link: rules, because: x, metric: 'a.*'}]",
+            "accept: [{link: rules, because: x, until: soon}]",
         ] {
             assert!(!problems(text).is_empty(), "{text}");
         }

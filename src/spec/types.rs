@@ -30,6 +30,8 @@ pub struct Spec {
     /// Folders of the user's own dashboards and rules, relative to the spec.
     pub dashboards: Vec<String>,
     pub rules: Vec<String>,
+    /// Findings that are known and lived with.
+    pub accept: Vec<Accept>,
     /// The file as read, for errors that come later; `None` for a spec made from flags.
     pub source: Option<Node>,
 }
@@ -105,6 +107,32 @@ pub struct ProbeTarget {
     pub labels: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<String>,
+}
+
+/// Broken findings that count as accepted. Every part that is given must match; `*` in it stands for any text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accept {
+    /// The link of the proof.
+    pub link: String,
+    /// What `verify` calls it: `postgres/orders`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    pub because: String,
+    /// The last day on which it counts: `2026-12-31`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Where it is written: `watchpost.yaml, line 61`.
+    #[serde(skip)]
+    pub place: String,
 }
 
 fn default_module() -> String {

@@ -31,6 +31,7 @@ pub fn write(spec: &Spec) -> Result<String> {
     add("probes", json!(spec.probes));
     add("dashboards", json!(spec.dashboards));
     add("rules", json!(spec.rules));
+    add("accept", json!(spec.accept));
     let body = emit(&Value::Object(root));
     Ok(format!("# What `watchpost up` deploys. `watchpost catalog show COMPONENT` lists all settings.\n{body}"))
 }
@@ -169,6 +170,11 @@ dashboards:
   - ./dashboards
 rules:
   - ./rules
+accept:
+  - link: dashboards
+    metric: node_hwmon_*
+    because: no sensors here
+    until: \"2026-12-31\"
 ";
         let spec = read("watchpost.yaml", text).expect("valid");
         let written = write(&spec).expect("written");

@@ -34,7 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn examine(args: &Args, context: &Context) -> Result<Exit> {
-    let Subject { name, host, catalog, bundle } = Subject::load(context, &args.choice)?;
+    let Subject { name, host, catalog, bundle, .. } = Subject::load(context, &args.choice)?;
     let client = session::connect(host.as_deref()).await?;
     let observed = docker::observe(&client, &name, bundle.as_ref()).await?;
     let mut diagnosis = doctor::examine(&client, &name, &observed, &catalog, bundle.as_ref()).await;

@@ -97,8 +97,10 @@ async fn prove(
     let name = &prepared.bundle.compose.name;
     let observed = docker::observe(client, name, None).await?;
     let stack = Stack::new(client, name, &observed)?;
-    let catalog = context.catalog(Some(&context.spec(choice)?))?;
-    let options = Options { links: Link::ALL.to_vec(), deliver: false, patience: context.global.timeout };
+    let spec = context.spec(choice)?;
+    let catalog = context.catalog(Some(&spec))?;
+    let patience = context.global.timeout;
+    let options = Options { links: Link::ALL.to_vec(), deliver: false, patience, accept: spec.accept };
     Ok(Some(verify::prove(context, &stack, &catalog, Some(&prepared.bundle), &options).await))
 }
 

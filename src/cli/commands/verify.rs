@@ -1,3 +1,5 @@
+mod accept;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -5,15 +7,18 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::catalog::Catalog;
 use crate::cli::shared::context::{Choice, Context};
-use crate::cli::shared::session;
+use crate::cli::shared::{files, session};
 use crate::cli::{block_on, or_interrupt};
 use crate::deployed::Stack;
 use crate::docker;
 use crate::error::{Error, Exit};
 use crate::render::Bundle;
+use crate::report::baseline::Baseline;
+use crate::spec::Accept;
 use crate::ui::progress::Progress;
 use crate::ui::proof::render;
 use crate::verify::{self, Link, Options, Report, Verdict};
+use accept::Wanted;
 
 /// Verify that the monitoring works, link by link
 ///
@@ -27,6 +32,8 @@ use crate::verify::{self, Link, Options, Report, Verdict};
   watchpost verify --only targets,rules
   watchpost verify -o json | jq .verdict          its shape: watchpost schema proof
   watchpost verify --junit proof.xml              for CI
+  watchpost verify --baseline proof.json          only what is new since that report fails
+  watchpost verify --accept 'node_hwmon_*' --because 'no sensors here'
 
 Exit status 6: a link is broken; 1: nothing could be checked.")]
 pub struct Args {
@@ -42,6 +49,16 @@ pub struct Args {
     /// Write the result as JUnit XML too
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Fail only for what is not broken in this report of `verify -o json` too
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Accept what is broken, or what of it has this subject, file or metric: writes entries of `accept` into the spec
+    #[arg(long, value_name = "PATTERN", num_args = 0..=1, default_missing_value = "*", requires = "because",
+        conflicts_with = "baseline")]
+    accept: Option<String>,
+    /// Say why it is accepted
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    because: Option<String>,
     #[command(flatten)]
     pub choice: Choice,
 }
@@ -57,6 +74,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn verify(args: &Args, context: &Context) -> Result<Exit> {
+    let because = args.because.as_deref().unwrap_or_default();
+    let wanted = args.accept.as_ref().map(|pattern| Wanted::new(context, pattern, because)).transpose()?;
+    let baseline = baseline(args)?;
     let subject = Subject::load(context, &args.choice)?;
     let client = session::connect(subject.host.as_deref()).await?;
     let observed = docker::observe(&client, &subject.name, None).await?;
@@ -65,13 +85,28 @@ async fn verify(args: &Args, context: &Context) -> Result<Exit> {
     if links.is_empty() {
         bail!(Error::usage("no link is left to check").hint("remove one from `--skip`"));
     }
-    let options = Options { links, deliver: args.deliver, patience: context.global.timeout };
-    let report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;
+    let options = Options { links, deliver: args.deliver, patience: context.global.timeout, accept: subject.accept };
+    let mut report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;
+    if let Some((name, baseline)) = &baseline {
+        report.compare(baseline, name);
+    }
     if let Some(path) = &args.junit {
         let written = std::fs::write(path, verify::report::junit::junit(&report));
         written.with_context(|| format!("cannot write `{}`", path.display()))?;
     }
-    show(context, &report)
+    let exit = show(context, &report)?;
+    let Some(wanted) = wanted else { return Ok(exit) };
+    wanted.carry_out(context, &mut report).await?;
+    Ok(exit_of(&report))
+}
+
+/// The earlier report, with its file's name.
+fn baseline(args: &Args) -> Result<Option<(String, Baseline)>> {
+    let Some(path) = &args.baseline else { return Ok(None) };
+    let name = path.display().to_string();
+    let text = files::read_text(path)?;
+    let baseline = Baseline::read(&name, &text)?;
+    Ok(Some((name, baseline)))
 }
 
 /// Which stack is proved, and what is known of it here.
@@ -81,6 +116,7 @@ pub struct Subject {
     pub catalog: Catalog,
     /// What the spec renders to; without a spec, what runs is held against its own labels.
     pub bundle: Option<Bundle>,
+    pub accept: Vec<Accept>,
 }
 
 impl Subject {
@@ -90,7 +126,8 @@ impl Subject {
         let prepared = if has_spec { Some(context.prepare(choice)?) } else { None };
         let spec = if context.spec_path().is_some() { Some(context.spec(choice)?) } else { None };
         let catalog = context.catalog(spec.as_ref())?;
-        Ok(Self { name, host, catalog, bundle: prepared.map(|prepared| prepared.bundle) })
+        let accept = spec.map(|spec| spec.accept).unwrap_or_default();
+        Ok(Self { name, host, catalog, bundle: prepared.map(|prepared| prepared.bundle), accept })
     }
 }
 
@@ -128,10 +165,14 @@ pub fn show(context: &Context, report: &Report) -> Result<Exit> {
         let verbose = context.global.verbose;
         context.ui.data(&render(report, verbose, context.ui.width))?;
     }
-    Ok(match report.verdict {
+    Ok(exit_of(report))
+}
+
+fn exit_of(report: &Report) -> Exit {
+    match report.verdict {
         Verdict::Broken => Exit::ProofFailed,
         // Nobody may take it for a success.
         Verdict::NotChecked => Exit::Error,
         _ => Exit::Done,
-    })
+    }
 }

@@ -1,6 +1,7 @@
 //! Your own files: the rules and dashboards that the spec lists, and where new ones go.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use super::folders::{self, DASHBOARDS, RULES, Wanted};
@@ -123,6 +124,52 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(failed)
 }
 
+/// The text of a file.
+pub fn read_text(path: &Path) -> Result<String> {
+    let failed = |error| Error::new(format!("cannot read `{}`", path.display())).cause(error);
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// Changes a file in one step: whoever reads it sees the old text or the new one, and two changes at once both count. A
+/// link stays a link.
+pub fn change(path: &Path, edit: impl FnOnce(&str) -> Result<String>) -> Result<()> {
+    let failed = |error: std::io::Error| Error::new(format!("cannot write `{}`", path.display())).cause(error);
+    let file = std::fs::canonicalize(path).map_err(failed)?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    // The file itself is replaced, so that a lock on it would not hold. Where folders cannot be locked, the rename alone
+    // keeps the file whole.
+    let lock = std::fs::File::open(folder).ok().filter(|folder| folder.lock().is_ok());
+    let text = read_text(&file)?;
+    let edited = edit(&text)?;
+    if edited != text {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let draft = folder.join(format!(".{name}.{}.new", std::process::id()));
+        let written = put(&draft, &file, &edited);
+        if written.is_err() {
+            drop(std::fs::remove_file(&draft));
+        }
+        written.map_err(failed)?;
+    }
+    drop(lock);
+    Ok(())
+}
+
+/// Writes the text beside the file, with its owner and mode, and puts it in its place.
+fn put(draft: &Path, file: &Path, text: &str) -> std::io::Result<()> {
+    let old = std::fs::metadata(file)?;
+    let mut new = std::fs::File::create(draft)?;
+    new.write_all(text.as_bytes())?;
+    new.set_permissions(old.permissions())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        // Only root may give a file away; for anyone else it is their own already.
+        drop(fchown(&new, Some(old.uid()), Some(old.gid())));
+    }
+    new.sync_all()?;
+    std::fs::rename(draft, file)
+}
+
 /// A path below a folder, without its `.` parts: `rules` rather than `././rules`.
 pub fn join(folder: &Path, path: impl AsRef<Path>) -> PathBuf {
     let joined = folder.join(path);
@@ -138,6 +185,43 @@ pub fn readable(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_at_once_all_count_and_leave_no_draft() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("spec.yaml");
+        std::fs::write(&path, "").expect("written");
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for n in 0..10 {
+                        change(path, |text| Ok(format!("{text}{thread} {n}\n"))).expect("changed");
+                    }
+                });
+            }
+        });
+        assert_eq!(read_text(&path).expect("read").lines().count(), 80);
+        let failed = change(&path, |_| Err(Error::new("no"))).expect_err("refused");
+        assert_eq!(failed.message, "no");
+        let names: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_changed_file_keeps_its_mode_and_a_link_stays_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, link) = (folder.path().join("real.yaml"), folder.path().join("watchpost.yaml"));
+        std::fs::write(&path, "a").expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        change(&link, |_| Ok("b".into())).expect("changed");
+        assert_eq!(read_text(&path).expect("read"), "b");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o640);
+        assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());
+    }
 
     #[test]
     fn paths_are_shown_without_their_dots() {

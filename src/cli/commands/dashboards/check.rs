@@ -25,9 +25,11 @@ pub fn run(_: &Args, context: &Context) -> Result<Exit> {
 }
 
 async fn check(context: &Context) -> Result<Exit> {
-    let catalog = context.catalog(around::spec(context)?.as_ref())?;
+    let spec = around::spec(context)?;
+    let catalog = context.catalog(spec.as_ref())?;
     let stack = reach::stack(context).await?;
-    let options = Options { links: vec![Link::Dashboards], deliver: false, patience: context.global.timeout };
+    let (patience, accept) = (context.global.timeout, spec.map(|spec| spec.accept).unwrap_or_default());
+    let options = Options { links: vec![Link::Dashboards], deliver: false, patience, accept };
     let report = prove(&stack, &catalog, None, &options, &|_| {}).await;
     verify::show(context, &report)
 }

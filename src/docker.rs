@@ -29,7 +29,7 @@ mod watch;
 pub use apply::{Job, apply};
 pub use archive::{download, read_secret};
 pub use connect::{Client, Endpoint, Surroundings, connect, endpoint};
-pub use host::{Host, clock, host, image_ids, root_is_shared};
+pub use host::{Host, clock, disk, host, image_ids, root_is_shared};
 pub use inspect::{Inspection, inspect, inspect_all};
 pub use logs::{LogLine, LogOptions, error_line, error_or_last_line, follow, last_lines, logs};
 pub use observe::{fingerprint_key, observe};

@@ -7,6 +7,7 @@ pub mod observed;
 pub mod operation;
 mod order;
 mod reconcile;
+pub mod room;
 #[cfg(test)]
 mod scenarios;
 mod teardown;

@@ -6,6 +6,7 @@ pub mod bundle;
 mod check;
 mod content;
 mod context;
+mod external_url;
 mod sample;
 mod scrape;
 mod secrets;

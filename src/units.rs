@@ -34,6 +34,7 @@ pub fn parse_size(text: &str) -> Option<u64> {
         "m" | "mb" | "mib" => 2,
         "g" | "gb" | "gib" => 3,
         "t" | "tb" | "tib" => 4,
+        "p" | "pb" | "pib" => 5,
         _ => return None,
     };
     number.checked_mul(1024_u64.checked_pow(power)?)

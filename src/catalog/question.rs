@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One question. Field names are Rancher's (`questions` of `rancher-compose.yml` and `questions.yaml`);
-/// `example`, `secret`, `json_key`, `or_secret` and `advanced` are ours.
+/// `example`, `warn_below`, `secret`, `json_key`, `or_secret` and `advanced` are ours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -27,6 +27,9 @@ pub struct Question {
     pub min: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
+    /// For `size`: a smaller answer is accepted with a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_below: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_length: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -146,6 +146,7 @@ fn add_image_question(manifest: &mut Manifest) {
         options: Vec::new(),
         min: None,
         max: None,
+        warn_below: None,
         min_length: None,
         max_length: None,
         valid_chars: Some(r"[a-z0-9][a-zA-Z0-9._/:@-]*".into()),

@@ -61,6 +61,24 @@ pub async fn image_ids(client: &Client, references: &[&str]) -> BTreeMap<String,
     pairs.filter_map(|(reference, found)| Some(((*reference).to_owned(), found.ok()?.id?))).collect()
 }
 
+/// Bytes of the disk that the daemon keeps its volumes on; `None` when this machine cannot know.
+#[cfg(unix)]
+pub async fn disk(client: &Client) -> Option<u64> {
+    if !client.engine.local {
+        return None;
+    }
+    let volumes = std::path::Path::new(&host(client).await.ok()?.root_dir).join("volumes");
+    // Below a root that only the daemon may enter, the disk is that of the root.
+    let of = |path: &std::path::Path| rustix::fs::statvfs(path).ok();
+    let disk = of(&volumes).or_else(|| of(volumes.parent()?))?;
+    disk.f_blocks.checked_mul(disk.f_frsize)
+}
+
+#[cfg(not(unix))]
+pub async fn disk(_client: &Client) -> Option<u64> {
+    None
+}
+
 /// Do mounts of `/` reach into containers, as `rslave` needs? `None` when this machine cannot know.
 ///
 /// The optional fields of `/proc/self/mountinfo`, <https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo>.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{alerting, scrape};
+use super::{alerting, external_url, scrape};
 use crate::catalog::question::Kind;
 use crate::compose::values::SECRETS_TARGET;
 use crate::error::{Error, Result};
 use crate::spec::resolve::{Instance, Resolved};
 
 /// What is the same for all templates of a stack: `project`, `instances`, `has`, `scrape_configs`, `alertmanagers`,
-/// `alertmanager`, `rule_files`, `runbooks`, `own`.
+/// `alertmanager`, `rule_files`, `runbooks`, `own`, `address`, `docker_host`.
 pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     let present: BTreeSet<&str> = resolved.instances.iter().map(|i| i.component.manifest.name.as_str()).collect();
     let has: Map<String, Value> = resolved
@@ -37,6 +37,8 @@ pub fn shared(resolved: &Resolved<'_>) -> Map<String, Value> {
     add("alertmanager", alerting::alertmanager(resolved));
     add("rule_files", json!(rule_files(resolved)));
     add("own", own(resolved));
+    add("address", external_url::address(resolved));
+    add("docker_host", external_url::docker_host(resolved));
     shared
 }
 
@@ -68,13 +70,14 @@ fn summary(instance: &Instance<'_>) -> Value {
     json!({"name": instance.name, "component": instance.component.manifest.name})
 }
 
-/// What one instance's templates see besides: `name`, `component`, `image`, `answers`.
+/// What one instance's templates see besides: `name`, `component`, `image`, `external_url`, `answers`.
 pub fn of_instance(shared: &Map<String, Value>, instance: &Instance<'_>) -> Map<String, Value> {
     let manifest = &instance.component.manifest;
     let mut context = shared.clone();
     context.insert("name".into(), json!(instance.name));
     context.insert("component".into(), json!(manifest.name));
     context.insert("image".into(), json!(image(instance)));
+    context.insert("external_url".into(), json!(external_url::of(shared, instance)));
     context.insert("answers".into(), Value::Object(answers(instance)));
     context
 }

@@ -41,6 +41,8 @@ pub fn sample(
         probes: Vec::new(),
         secrets: BTreeMap::new(),
         own: OwnFiles::default(),
+        address: None,
+        host: None,
         source: None,
     };
     let tera = context::tera(&context::of_instance(&context::shared(&resolved), &subject))?;

@@ -54,7 +54,16 @@ fn user_job(target: &crate::spec::Target) -> Value {
         config["scrape_interval"] = json!(interval);
     }
     if let Some(path) = &target.path {
+        // Prometheus would escape the `?`, and ask for a path that no server has.
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         config["metrics_path"] = json!(path);
+        let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            params.entry(name.into_owned()).or_default().push(value.into_owned());
+        }
+        if !params.is_empty() {
+            config["params"] = json!(params);
+        }
     }
     if let Some(scheme) = &target.scheme {
         config["scheme"] = json!(scheme);
@@ -135,6 +144,19 @@ mod tests {
             all["plain"],
             json!({"job_name": "plain", "fallback_scrape_protocol": fallback, "static_configs": [{"targets": ["c:1"]}]})
         );
+    }
+
+    #[test]
+    fn the_query_of_a_path_becomes_parameters() {
+        let target = |path: &str| {
+            let text = format!("targets:\n  - {{job: a, static: ['a:1'], path: '{path}'}}\n");
+            let job = jobs(&text).remove("a").expect("the job");
+            (job["metrics_path"].clone(), job["params"].clone())
+        };
+        let params = json!({"format": ["prometheus"], "collect[]": ["cpu", "memory use"]});
+        assert_eq!(target("/m?format=prometheus&collect[]=cpu&collect%5B%5D=memory+use"), (json!("/m"), params));
+        assert_eq!(target("/m?"), (json!("/m"), Value::Null));
+        assert_eq!(target("/m?flag"), (json!("/m"), json!({"flag": [""]})));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub const IDS: &[Kind] = &[
     kind("verify/links/rules", "interval:", "targets are scraped and rules evaluated often enough"),
     kind("verify/links/alerting", "watchdog", "the Watchdog alert arrives at Alertmanager"),
     kind("verify/links/alerting", "alertmanager:", "Prometheus sends its alerts to Alertmanager, which is configured"),
+    kind("verify/links/alerting", "external_url:", "links in messages lead out of the stack"),
     kind("verify/links/alerting", "receivers", "a receiver is configured"),
     kind("verify/links/alerting", "routes", "the routes make sense"),
     kind("verify/links/alerting", "route:", "a route is reached by alerts"),

@@ -39,6 +39,19 @@ pub fn is_label(text: &str) -> bool {
 /// The links of the proof, as `accept` names them.
 pub const LINKS: [&str; 6] = ["containers", "targets", "rules", "alerting", "delivery", "dashboards"];
 
+/// The name of a host, or an IP address; one of IPv6 may stand in brackets.
+pub fn is_host(text: &str) -> bool {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            && !label.starts_with('-')
+    };
+    let name = text.len() <= 253 && text.trim_end_matches('.').split('.').all(label);
+    bare.parse::<std::net::Ipv6Addr>().is_ok() || name
+}
+
 /// `host:port`; an IPv6 host stands in brackets.
 pub fn is_address(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
@@ -102,6 +115,16 @@ mod tests {
         }
         for label in ["", "2team", "__name__", "__", "a-b", "a.b", "a b", "ä", "a\n", "team:x", "-team"] {
             assert!(!is_label(label), "{label}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_ip_address_without_a_port() {
+        for host in ["db1", "monitor.example.org", "192.0.2.7", "2001:db8::1", "[2001:db8::1]", "a_b.example."] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in ["", ".", "http://a", "a:9090", "a/b", "a b", "ops@db1", "-a", "[a]", "ä", "a..b", "a?b"] {
+            assert!(!is_host(host), "{host}");
         }
     }
 

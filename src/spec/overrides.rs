@@ -14,6 +14,7 @@ impl Spec {
             name: name.unwrap_or(DEFAULT_NAME).into(),
             stack: stack.unwrap_or(DEFAULT_STACK).into(),
             host: None,
+            address: None,
             catalog: None,
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),

@@ -3,9 +3,11 @@
 mod accept;
 mod alerting;
 mod scraping;
+mod upstream;
 
 use std::collections::BTreeMap;
 
+use self::upstream::Place;
 use super::alerting::Alerting;
 use super::names;
 use super::types::{Answers, DEFAULT_NAME, DEFAULT_STACK, SecretSource, Selection, Spec};
@@ -13,10 +15,11 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::units::parse_duration;
 use crate::yaml::{self, Kind, Node};
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "stack",
     "host",
+    "address",
     "catalog",
     "components",
     "secrets",
@@ -47,11 +50,14 @@ struct Reader {
 impl Reader {
     fn spec(&mut self, root: &Node) -> Spec {
         self.mapping(root, "the spec", "such as `stack: standard`");
-        self.known_keys(root, &KEYS);
+        if !self.upstream(root, Place::Top) {
+            self.known_keys(root, &KEYS);
+        }
         let mut spec = Spec {
             name: self.text_under(root, "name").unwrap_or_else(|| DEFAULT_NAME.into()),
             stack: self.text_under(root, "stack").unwrap_or_else(|| DEFAULT_STACK.into()),
             host: self.text_under(root, "host"),
+            address: self.address(root),
             catalog: self.text_under(root, "catalog"),
             components: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -120,6 +126,18 @@ impl Reader {
             self.errors.push(error.hint("write each item on a line of its own, after `- `"));
         }
         value.items()
+    }
+
+    /// The items under `key` that can be read, each with its place, where `place` is what they are.
+    fn entries<'n, T: serde::de::DeserializeOwned>(
+        &mut self,
+        node: &'n Node,
+        key: &str,
+        place: Place,
+    ) -> Vec<(T, &'n Node)> {
+        let items: Vec<&Node> = self.items(node, key).iter().filter(|item| !self.upstream(item, place)).collect();
+        let mut read = |item: &Node| item.decode().map_err(|error| self.errors.push(error)).ok();
+        items.into_iter().filter_map(|item| Some((read(item)?, item))).collect()
     }
 
     /// The items under `key` that can be read, each with its place.
@@ -506,6 +524,9 @@ rules: [./rules]
             ("targets: [{job: a, static: ['a:1'], scheme: ftp}]", "`scheme` is `http` or `https`", 45),
             ("targets: [{job: a, static: [a]}]", "`a` is not a valid address to scrape", 29),
             ("probes: [{url: 'a b', module: tcp_connect}]", "`a b` is not a valid address to probe", 16),
+            ("address: 'http://a'", "`http://a` is not the name or IP address of a host", 10),
+            ("address: a:9090", "`a:9090` is not the name or IP address of a host", 10),
+            ("targets: [{job: a, static: ['a:1'], path: metrics}]", "the path `metrics` must begin with `/`", 43),
             ("name: Shop", "`Shop` is not a valid name for the stack", 7),
         ] {
             assert_eq!(errors(text), [(message.into(), 1, column)], "{text}");

@@ -1,5 +1,6 @@
 //! The spec resolved by the catalog: which services, with which answers.
 
+mod advice;
 mod check;
 mod receivers;
 
@@ -27,6 +28,9 @@ pub struct Resolved<'a> {
     pub probes: Vec<ProbeTarget>,
     pub secrets: BTreeMap<String, SecretSource>,
     pub own: OwnFiles,
+    /// The name or IP address in links, and the Docker host, as the spec says.
+    pub address: Option<String>,
+    pub host: Option<String>,
     /// The spec as read, for errors that come later; `None` for one made from flags.
     pub source: Option<Node>,
 }
@@ -96,6 +100,8 @@ pub fn resolve<'a>(spec: &Spec, catalog: &'a Catalog, own: OwnFiles) -> Result<R
         targets: spec.targets.clone(),
         probes: spec.probes.clone(),
         own,
+        address: spec.address.clone(),
+        host: spec.host.clone(),
         source: spec.source.clone(),
     };
     check::check(spec, &resolved)?;

@@ -40,6 +40,8 @@ pub fn schema(catalog: &Catalog) -> Value {
             "stack": {"enum": catalog.stacks.keys().collect::<Vec<_>>(), "default": "standard",
                 "description": "The set of components to begin with."},
             "host": {"type": "string", "description": "The Docker host; left out, what DOCKER_HOST or the current context says."},
+            "address": {"type": "string", "pattern": "^[^/@\\s?#]+$",
+                "description": "The name or IP address under which people reach the Docker host; links in messages lead there."},
             "catalog": {"type": "string", "description": "A folder that adds or replaces components."},
             "components": {"type": ["object", "null"], "additionalProperties": false, "properties": components,
                 "description": "Settings by component; `false` leaves one out."},
@@ -171,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_schema_takes_what_reading_takes() {
-        let text = "stack: standard\ncomponents:\n  prometheus: {retention: 30d, port: 9090}\n  cadvisor: false\n  \
+        let text = "stack: standard\naddress: monitor.example.org\ncomponents:\n  prometheus: {retention: 30d, port: 9090}\n  cadvisor: false\n  \
             redis-exporter: [{name: cache, address: 'cache:6379'}]\n  grafana: {admin_password: {secret: g}}\n\
             secrets: {g: {env: G}, s: {file: ./s}}\nalerting:\n  receivers: [{name: a, type: slack, api_url: {secret: s}, send_resolved: false}, {name: b, type: webhook, url: {secret: s}}]\n  \
             routes: [{match: {severity: critical}, to: a}]\ntargets: [{job: shop, static: ['shop:80']}]\nprobes: [{url: 'https://a.b'}]\n\
@@ -199,6 +201,7 @@ mod tests {
             "alerting: {receivers: [{name: a, type: webhook, url: 'http://a', send_resolved: maybe}]}",
             "secrets: [a]",
             "host: 5",
+            "address: 'http://a'",
             "targets: [{job: '', static: ['a:1']}]",
             "accept: [{link: rules}]",
             "accept: [{because: x}]",

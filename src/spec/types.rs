@@ -20,6 +20,8 @@ pub struct Spec {
     pub stack: String,
     /// `ssh://`, `tcp://` or `unix://`; left out: what the environment says.
     pub host: Option<String>,
+    /// Name or IP address under which people reach the Docker host: links in messages lead there.
+    pub address: Option<String>,
     /// A folder that adds or replaces components.
     pub catalog: Option<String>,
     pub components: BTreeMap<String, Selection>,

@@ -23,6 +23,7 @@ pub fn write(spec: &Spec) -> Result<String> {
         }
     };
     add("host", json!(spec.host));
+    add("address", json!(spec.address));
     add("catalog", json!(spec.catalog));
     add("components", spec.components.iter().map(|(name, selection)| (name.clone(), selected(selection))).collect());
     add("secrets", json!(spec.secrets));
@@ -121,6 +122,7 @@ mod tests {
 name: a
 stack: minimal
 host: unix:///run/docker.sock
+address: monitor.example.org
 catalog: ./catalog
 components:
   cadvisor: false

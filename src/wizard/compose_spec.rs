@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Answers;
-use super::steps::{ALERTS, GRAFANA, HOST, MORE, NOBODY, OVERWRITE, STACK, WHERE};
+use super::steps::{ADDRESS, ALERTS, GRAFANA, HOST, MORE, NOBODY, OVERWRITE, STACK, WHERE};
 use crate::catalog::Catalog;
 use crate::catalog::question::{Kind, Question};
 use crate::error::Result;
@@ -19,6 +19,7 @@ pub fn spec(catalog: &Catalog, answers: &Answers) -> Result<Spec> {
     let stack = answers.get(STACK).and_then(Value::as_str);
     let mut spec = Spec::from_defaults(None, stack);
     spec.host = answers.get(HOST).and_then(Value::as_str).map(str::to_owned);
+    spec.address = answers.get(ADDRESS).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     for (key, value) in answers {
         let Some((component, variable)) = key.split_once('.') else { continue };
         if [OVERWRITE, WHERE, MORE, ALERTS].contains(&component) || key == GRAFANA {

@@ -94,11 +94,24 @@ mod tests {
     }
 
     #[test]
+    fn the_address_is_guessed_from_the_docker_hosts_and_may_be_left_out() {
+        let address = |answers: &str| {
+            let text = written(answers).expect("written");
+            spec::read("watchpost.yaml", &text).expect("valid").address
+        };
+        assert_eq!(address("where: elsewhere\nhost: tcp://db1.example.org:2375\n").as_deref(), Some("db1.example.org"));
+        assert_eq!(address("where: elsewhere\nhost: unix:///run/other.sock\n"), None);
+        assert_eq!(address("address: 192.0.2.7\n").as_deref(), Some("192.0.2.7"));
+        assert!(written("address: 'http://a'\n").is_err());
+    }
+
+    #[test]
     fn a_secret_is_written_by_its_source_only() {
         let text =
             written("alerts: slack\nalerts.api_url: OPS_SLACK\nalerts.channel: '#ops'\nprometheus.retention: 30d\n")
                 .expect("written");
         let spec = spec::read("watchpost.yaml", &text).expect("valid");
+        assert_eq!(spec.address, None);
         assert_eq!(spec.secrets["slack_api_url"], SecretSource::Env("OPS_SLACK".into()));
         assert_eq!(spec.alerting.routes[0].to, "oncall");
         let Selection::One(prometheus) = &spec.components["prometheus"] else { panic!("one") };

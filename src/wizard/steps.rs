@@ -15,6 +15,7 @@ pub const HOST: &str = "host";
 pub const STACK: &str = "stack";
 pub const ALERTS: &str = "alerts";
 pub const GRAFANA: &str = "grafana.address";
+pub const ADDRESS: &str = "address";
 pub const MORE: &str = "more";
 /// The answer that stands for "no receiver".
 pub const NOBODY: &str = "nobody";
@@ -38,6 +39,7 @@ pub fn steps(catalog: &Catalog, surroundings: &Surroundings, answers: &Answers) 
     if let Some(grafana) = present.iter().find(|manifest| manifest.name == "grafana") {
         steps.push(grafana_address(grafana));
     }
+    steps.push(address(answers));
     steps.extend(further_settings(&present, answers));
     steps
 }
@@ -167,6 +169,29 @@ fn grafana_address(grafana: &Manifest) -> Prompt {
                 }
             }
             Ok(value.clone())
+        }),
+    }
+}
+
+/// Where links in messages lead. The name in the Docker host's own address is a good guess.
+fn address(answers: &Answers) -> Prompt {
+    let host = url::Url::parse(answer(answers, HOST)).ok();
+    let guess = host.and_then(|url| Some(url.host_str()?.to_owned())).filter(|host| names::is_host(host));
+    Prompt {
+        key: ADDRESS.into(),
+        label: "Reached under which name?".into(),
+        help: "The name or IP address under which people reach the Docker host, such as monitor.example.org. Links in \
+               messages lead there. Empty: they open on the host itself only."
+            .into(),
+        form: Form::Text,
+        confidential: false,
+        default: json!(guess.unwrap_or_default()),
+        check: Box::new(|value| match value.as_str().unwrap_or_default() {
+            "" => Ok(value.clone()),
+            text if names::is_host(text) => Ok(value.clone()),
+            _ => {
+                Err(problem("must be the name or IP address of a host, such as `monitor.example.org`, without a port"))
+            }
         }),
     }
 }

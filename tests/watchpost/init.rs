@@ -30,8 +30,15 @@ fn status(session: &PtySession) -> Option<i32> {
     }
 }
 
-const QUESTIONS: [&str; 6] =
-    ["Where?", "Which stack?", "Alerts to?", "Keep data for", "Open Grafana on?", "Change more settings?"];
+const QUESTIONS: [&str; 7] = [
+    "Where?",
+    "Which stack?",
+    "Alerts to?",
+    "Keep data for",
+    "Open Grafana on?",
+    "Reached under which name?",
+    "Change more settings?",
+];
 
 const ENTER: &str = "\r";
 const ESCAPE: &str = "\u{1b}";
@@ -90,6 +97,11 @@ fn a_wrong_answer_is_refused_at_the_prompt_and_can_be_corrected() {
     await_text(&mut session, "must be an address and a port");
     await_text(&mut session, "everywhere");
     send(&mut session, &format!("{}0.0.0.0:3333\r", BACKSPACE.repeat(10)));
+    await_text(&mut session, "Reached under which name?");
+    send(&mut session, "mon:9090\r");
+    await_text(&mut session, "must be the name or IP address of a host");
+    await_text(&mut session, "mon:9090");
+    send(&mut session, &format!("{}.example.org\r", BACKSPACE.repeat(5)));
     await_text(&mut session, "Change more settings?");
     send(&mut session, ENTER);
     await_text(&mut session, "Deploy now?");
@@ -97,6 +109,7 @@ fn a_wrong_answer_is_refused_at_the_prompt_and_can_be_corrected() {
     session.exp_eof().expect("the end");
     let text = spec(folder.path()).expect("written");
     assert!(text.contains("30d") && text.contains("port: 3333") && text.contains("\"0.0.0.0\""), "{text}");
+    assert!(text.contains("address: mon.example.org"), "{text}");
 }
 
 #[test]
@@ -115,6 +128,8 @@ fn esc_in_a_list_goes_back_and_the_earlier_answer_can_be_changed() {
     await_text(&mut session, "Keep data for");
     send(&mut session, ENTER);
     // The minimal stack has no Grafana to open.
+    await_text(&mut session, "Reached under which name?");
+    send(&mut session, ENTER);
     await_text(&mut session, "Change more settings?");
     send(&mut session, ENTER);
     await_text(&mut session, "Deploy now?");
@@ -175,7 +190,7 @@ fn esc_and_enter_at_a_yes_or_no_go_back() {
     send(&mut session, ESCAPE);
     await_text(&mut session, "Enter goes back");
     send(&mut session, ENTER);
-    finish_from("Open Grafana on?", &mut session);
+    finish_from("Reached under which name?", &mut session);
     assert!(spec(folder.path()).is_some());
 }
 
@@ -186,7 +201,7 @@ fn an_answer_can_be_corrected_in_its_middle() {
     send(&mut session, &format!("{UP}{LEFT}{BACKSPACE}0\r"));
     await_text(&mut session, "Open Grafana on?");
     send(&mut session, &format!("127.0.0.1:3900{LEFT}{LEFT}{BACKSPACE}3\r"));
-    finish_from("Change more settings?", &mut session);
+    finish_from("Reached under which name?", &mut session);
     let text = spec(folder.path()).expect("written");
     assert!(text.contains("10d") && text.contains("port: 3300"), "{text}");
 }
@@ -330,6 +345,8 @@ fn the_printed_line_makes_the_same_file_in_a_shell() {
     send(&mut session, "#it's\r");
     await_text(&mut session, "Keep data for");
     send(&mut session, ENTER);
+    await_text(&mut session, "Reached under which name?");
+    send(&mut session, ENTER);
     await_text(&mut session, "Change more settings?");
     send(&mut session, ENTER);
     await_text(&mut session, "without questions:");
@@ -375,7 +392,9 @@ fn enter_does_not_deploy_what_lacks_a_secret_and_the_command_to_deploy_names_the
     send(&mut session, MINIMAL);
     await_text(&mut session, "Alerts to?");
     send(&mut session, SLACK);
-    for question in ["Webhook URL: from", "Channel", "Keep data for", "Change more settings?"] {
+    for question in
+        ["Webhook URL: from", "Channel", "Keep data for", "Reached under which name?", "Change more settings?"]
+    {
         await_text(&mut session, question);
         send(&mut session, ENTER);
     }
@@ -395,7 +414,7 @@ fn advanced_settings_are_asked_by_group_of_those_who_want_more() {
     send(&mut session, ENTER);
     await_text(&mut session, "Which stack?");
     send(&mut session, MINIMAL);
-    for question in ["Alerts to?", "Keep data for"] {
+    for question in ["Alerts to?", "Keep data for", "Reached under which name?"] {
         await_text(&mut session, question);
         send(&mut session, ENTER);
     }

@@ -17,6 +17,7 @@ mod init;
 mod known;
 mod layering;
 mod live;
+mod own;
 mod panels;
 mod prompts;
 mod proof;

@@ -169,6 +169,8 @@ fn unused_questions(component: &Component, report: &mut Report<'_>) {
         let in_route = matches!(variable, "group_wait" | "group_interval" | "repeat_interval");
         in_route && own.contains("<< alertmanager")
             || matches!(variable, "memory" | "image")
+            // The address in links, which has defaults that only the renderer knows.
+            || matches!(variable, "external_url" | "root_url") && own.contains("external_url >>")
             || instance == Some(variable)
             || note.contains(&format!("{{{variable}}}"))
     };

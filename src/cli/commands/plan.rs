@@ -36,6 +36,7 @@ async fn show(args: &Args, context: &Context) -> Result<Exit> {
     let prepared = context.prepare(&args.choice)?;
     prepared.say(&context.ui);
     let client = session::connect(prepared.host.as_deref()).await?;
+    session::caution(context, &client, &prepared).await;
     let plan = session::draft(&client, &prepared).await?.plan;
     let name = &prepared.bundle.compose.name;
     if context.ui.json {

@@ -50,6 +50,7 @@ pub async fn deploy(choice: &Choice, verify: bool, context: &Context) -> Result<
     prepared.say(&context.ui);
     let agreed = or_interrupt(async {
         let client = session::connect(prepared.host.as_deref()).await?;
+        session::caution(context, &client, &prepared).await;
         let draft = session::draft(&client, &prepared).await?;
         let agreed = agree(context, &prepared, &client, &draft).await?;
         Ok((client, draft, agreed))

@@ -206,8 +206,9 @@ impl Context {
         let loaded = files::load(&base, &spec, &catalog)?;
         let resolved = spec::resolve(&spec, &catalog, loaded.own)?;
         let bundle = render::render(&resolved)?;
-        let host = self.global.host.clone().or(spec.host);
-        Ok(Prepared { stack: spec.stack.clone(), host, base, bundle, warnings: loaded.warnings, tests: loaded.tests })
+        let host = self.global.host.clone().or(spec.host.clone());
+        let warnings = loaded.warnings.into_iter().chain(resolved.warnings()).collect();
+        Ok(Prepared { stack: spec.stack.clone(), host, base, bundle, warnings, tests: loaded.tests })
     }
 
     fn no_spec(&self) -> Error {

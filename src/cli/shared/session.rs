@@ -24,6 +24,16 @@ pub async fn connect(host: Option<&str>) -> Result<Client> {
     Ok(docker::connect(&endpoint).await?)
 }
 
+/// Warns of what does not fit on the host.
+pub async fn caution(context: &Context, client: &Client, prepared: &Prepared) {
+    if !plan::room::keeps_data(&prepared.bundle) {
+        return;
+    }
+    if let Some(disk) = docker::disk(client).await {
+        plan::room::warnings(&prepared.bundle, disk).iter().for_each(|warning| context.ui.caution(warning));
+    }
+}
+
 /// A deployed stack, for commands that only need its name.
 pub async fn look(context: &Context) -> Result<(Client, String, Observed)> {
     let (name, host) = context.stack()?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::upstream::Place;
 use super::{Reader, answers};
 use crate::error::did_you_mean;
 use crate::spec::alerting::{Alerting, NOBODY, Receiver, Route};
@@ -12,12 +13,14 @@ impl Reader {
     pub(super) fn alerting(&mut self, root: &Node) -> Alerting {
         let Some(node) = root.get("alerting") else { return Alerting::default() };
         self.mapping(node, "`alerting`", "write `receivers:` and `routes:` below it");
-        self.known_keys(node, &["receivers", "routes"]);
+        if !self.upstream(node, Place::Alerting) {
+            self.known_keys(node, &["receivers", "routes"]);
+        }
         let mut alerting = Alerting::default();
         for item in self.items(node, "receivers") {
             self.receiver(item, &mut alerting.receivers);
         }
-        let routes: Vec<(Route, &Node)> = self.list(node, "routes");
+        let routes: Vec<(Route, &Node)> = self.entries(node, "routes", Place::Route);
         self.check_routes(&alerting.receivers, &routes);
         // Routes that cannot be read have errors of their own.
         if routes.len() == node.get("routes").map_or(0, |routes| routes.items().len()) {
@@ -31,6 +34,9 @@ impl Reader {
         const EXAMPLE: &str = "such as `{name: oncall, type: slack, …}`";
         let before = self.errors.len();
         self.mapping(item, "a receiver", EXAMPLE);
+        if self.upstream(item, Place::Receiver) {
+            return;
+        }
         let (Some(name), Some(kind)) = (self.text_under(item, "name"), self.text_under(item, "type")) else {
             if self.errors.len() == before {
                 self.errors.push(item.error("a receiver needs a `name` and a `type`").hint(EXAMPLE));

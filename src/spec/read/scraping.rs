@@ -1,15 +1,32 @@
-//! The user's own targets, and URLs to probe.
+//! The user's own targets, URLs to probe, and the host's own address.
 
 use std::collections::BTreeSet;
 
 use super::Reader;
+use super::upstream::Place;
 use crate::spec::names;
 use crate::spec::types::{ProbeTarget, Target};
 use crate::yaml::Node;
 
 impl Reader {
+    /// The host in links: a name or an IP address alone.
+    pub(super) fn address(&mut self, root: &Node) -> Option<String> {
+        let address = self.text_under(root, "address")?;
+        if let Some(node) = root.get("address").filter(|_| !names::is_host(&address)) {
+            let error = node.error(format!("`{address}` is not the name or IP address of a host"));
+            self.errors.push(error.hint(match address.contains("://") {
+                true => {
+                    "write the host alone, such as `monitor.example.org`; a whole address is `external_url` of `prometheus` \
+                     and `alertmanager`, and `root_url` of `grafana`"
+                }
+                false => "such as `monitor.example.org` or `192.0.2.7`, without a port",
+            }));
+        }
+        Some(address)
+    }
+
     pub(super) fn targets(&mut self, root: &Node) -> Vec<Target> {
-        let targets: Vec<(Target, &Node)> = self.list(root, "targets");
+        let targets: Vec<(Target, &Node)> = self.entries(root, "targets", Place::Target);
         let mut jobs = BTreeSet::new();
         for (target, node) in &targets {
             let place = node.get("job").unwrap_or(node);
@@ -32,6 +49,10 @@ impl Reader {
                         .hint("write `host:port`; the scheme goes under `scheme:`, the path under `path:`"),
                 );
             }
+            if let Some(path) = target.path.as_deref().filter(|path| !path.starts_with('/')) {
+                let error = node.get("path").unwrap_or(node).error(format!("the path `{path}` must begin with `/`"));
+                self.errors.push(error.hint("such as `/metrics`, or `/metrics?format=prometheus`"));
+            }
             self.labels(node, target.labels.keys());
             self.duration(node, "interval", target.interval.as_deref());
             if target.scheme.as_deref().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
@@ -42,7 +63,7 @@ impl Reader {
     }
 
     pub(super) fn probes(&mut self, root: &Node) -> Vec<ProbeTarget> {
-        let probes: Vec<(ProbeTarget, &Node)> = self.list(root, "probes");
+        let probes: Vec<(ProbeTarget, &Node)> = self.entries(root, "probes", Place::Probe);
         for (probe, node) in &probes {
             let place = node.get("url").unwrap_or(node);
             let http = probe.url.starts_with("http://") || probe.url.starts_with("https://");

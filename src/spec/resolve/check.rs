@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Instance, Resolved};
 use crate::error::{Error, Result};
 use crate::spec::Spec;
-use crate::units::parse_duration;
+use crate::units::{parse_duration, parse_size};
 use crate::yaml::Node;
 
 pub(super) fn check(spec: &Spec, resolved: &Resolved<'_>) -> Result<()> {
@@ -18,6 +18,7 @@ pub(super) fn check(spec: &Spec, resolved: &Resolved<'_>) -> Result<()> {
     errors.extend(missing_needs(resolved, &present));
     errors.extend(keys_without_component(spec, &present));
     errors.extend(resolved.instances.iter().filter_map(timeout_past_interval));
+    errors.extend(resolved.instances.iter().filter_map(less_than_docker_accepts));
     errors.extend(jobs_of_the_stack(spec, resolved));
     Error::all(errors)
 }
@@ -67,6 +68,20 @@ fn jobs_of_the_stack(spec: &Spec, resolved: &Resolved<'_>) -> Vec<Error> {
         }
     }
     errors
+}
+
+/// Docker creates no container with a smaller limit; 0 would be none at all.
+/// <https://docs.docker.com/engine/containers/resource_constraints/>
+const LEAST_MEMORY: u64 = 6 << 20;
+
+fn less_than_docker_accepts(instance: &Instance<'_>) -> Option<Error> {
+    let answer = instance.answers.get("memory")?;
+    let text = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+    if parse_size(&text)? >= LEAST_MEMORY {
+        return None;
+    }
+    let error = Error::new(format!("`memory` of `{}` is {text}, and Docker accepts no less than 6m", instance.name));
+    Some(error.hint("leave it out: the default is enough for most").at_node(instance.given.get("memory")))
 }
 
 /// Prometheus rejects a timeout that is longer than the interval; left out, it is the shorter of 10s and the interval.

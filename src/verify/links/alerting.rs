@@ -1,6 +1,7 @@
 //! From Prometheus to Alertmanager, and from there to a receiver.
 
 mod connection;
+mod external_url;
 mod judge;
 mod look;
 pub mod routes;

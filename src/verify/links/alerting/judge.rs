@@ -3,7 +3,7 @@
 use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Rule};
 use crate::verify::links::alerting::look::AlertingSnapshot;
-use crate::verify::links::alerting::{connection, routes, watchdog};
+use crate::verify::links::alerting::{connection, external_url, routes, watchdog};
 use crate::verify::links::{delivery, targets};
 use crate::verify::reload;
 use crate::verify::report::{Checked, Finding, Link};
@@ -46,6 +46,7 @@ pub fn judge(seen: &AlertingSnapshot, groups: Result<&[Group], &ApiError>) -> Ch
         let (service, container) = (&alertmanager.service, &alertmanager.container);
         findings.push(reload::rejected("alertmanager:config", service, container, &seen.alertmanager_log));
     }
+    findings.extend(external_url::judge(&seen.links, &seen.inside));
     let (routes, remark) = routes::judge(&tree, &alert_rules(groups));
     findings.extend(routes);
     remarks.extend(remark);
@@ -60,6 +61,8 @@ fn alert_rules(groups: &[Group]) -> Vec<&Rule> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -91,6 +94,8 @@ mod tests {
             watchdog: Some(Arrival { now: NOW, updated_at: Some(time::text(NOW)), youngest: Some(9999.0) }),
             prometheus_log: Vec::new(),
             alertmanager_log: Vec::new(),
+            links: Vec::new(),
+            inside: BTreeSet::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the link rests on, asked side by side.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -13,6 +14,7 @@ use crate::deployed::stack::{Deployed, ServiceState, Stack};
 use crate::docker::{self, TransportError, reach};
 use crate::time;
 use crate::verify::links::alerting::connection::{Answer, Connection, Peer};
+use crate::verify::links::alerting::external_url::{self, Linked};
 use crate::verify::links::alerting::watchdog::{self, Arrival};
 use crate::verify::links::delivery;
 use crate::verify::reload;
@@ -41,6 +43,12 @@ pub struct AlertingSnapshot {
     /// The last lines of each log, read only where they may hold a reason.
     pub prometheus_log: Vec<String>,
     pub alertmanager_log: Vec<String>,
+    /// Where links in messages lead.
+    #[serde(default)]
+    pub links: Vec<Linked>,
+    /// Names and ids of services and containers.
+    #[serde(default)]
+    pub inside: BTreeSet<String>,
 }
 
 pub async fn look(stack: &Stack, groups: &[Group]) -> AlertingSnapshot {
@@ -61,6 +69,12 @@ pub async fn look(stack: &Stack, groups: &[Group]) -> AlertingSnapshot {
         watchdog,
         prometheus_log: Vec::new(),
         alertmanager_log: Vec::new(),
+        links: external_url::COMPONENTS
+            .iter()
+            .flat_map(|component| stack.services.all_of(component))
+            .map(|(name, deployed)| Linked::of(name, &deployed.service))
+            .collect(),
+        inside: inside(stack),
     };
     if let (Some(arrival), Some(prometheus)) = (&snapshot.watchdog, &snapshot.prometheus)
         && watchdog::firing(groups).is_some_and(|(group, _)| arrival.is_late(group))
@@ -71,6 +85,14 @@ pub async fn look(stack: &Stack, groups: &[Group]) -> AlertingSnapshot {
         snapshot.alertmanager_log = stack.log(&alertmanager.service).await;
     }
     snapshot
+}
+
+fn inside(stack: &Stack) -> BTreeSet<String> {
+    let names = stack.services.iter().flat_map(|(name, deployed)| {
+        let container = &deployed.container;
+        [name.clone(), container.name.clone(), container.id.clone()]
+    });
+    names.collect()
 }
 
 async fn reload_succeeded(stack: &Stack) -> Option<bool> {

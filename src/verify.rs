@@ -15,7 +15,6 @@ pub mod window;
 use std::time::{Duration, Instant};
 
 /// Kept under this name: the links judge into it.
-pub(crate) use crate::clients::series;
 pub use crate::report;
 pub use crate::report::{Checked, Finding, Link, Report, Verdict};
 pub use snapshot::Snapshot;

@@ -2,6 +2,8 @@
 
 mod ask;
 
+pub use ask::values;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

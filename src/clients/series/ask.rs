@@ -27,6 +27,35 @@ impl Series {
     }
 }
 
+/// The values of expressions that yield one sample without labels, such as `count(up)`: 0 when it yields nothing, `None`
+/// without an answer. An expression that Prometheus rejects does not spoil the others.
+pub async fn values(prometheus: &Prometheus<'_>, exprs: Vec<String>) -> Vec<(String, Option<f64>)> {
+    let value = async |expr: &String| prometheus.value(expr).await.ok().map(Option::unwrap_or_default);
+    let chunks = exprs.chunks(AT_ONCE).map(async |exprs| match prometheus.query(&numbered(exprs)).await {
+        Ok(samples) => by_number(exprs.len(), &samples),
+        Err(_) => join_all(exprs.iter().map(value)).await,
+    });
+    let found: Vec<Option<f64>> = join_all(chunks).await.into_iter().flatten().collect();
+    exprs.into_iter().zip(found).collect()
+}
+
+/// All of them in one; the label `n` is the number of the expression.
+fn numbered(exprs: &[String]) -> String {
+    let number = |(number, expr): (usize, &String)| format!("label_replace({expr}, \"n\", \"{number}\", \"\", \"\")");
+    exprs.iter().enumerate().map(number).collect::<Vec<_>>().join(" or ")
+}
+
+fn by_number(count: usize, samples: &[Sample]) -> Vec<Option<f64>> {
+    let mut values = vec![Some(0.0); count];
+    for sample in samples {
+        let number = sample.labels.get("n").and_then(|number| number.parse::<usize>().ok());
+        if let Some(value) = number.and_then(|number| values.get_mut(number)) {
+            *value = Some(sample.value);
+        }
+    }
+    values
+}
+
 /// Those of the metrics that have a sample now, with each of their jobs; all of them when there is no answer.
 async fn present(prometheus: &Prometheus<'_>, names: &[&str]) -> Vec<(String, Option<String>)> {
     let all = || names.iter().map(|name| ((*name).to_owned(), None)).collect();
@@ -74,6 +103,16 @@ mod tests {
 
     fn pairs() -> Vec<(String, String)> {
         [("up", "job"), ("up", "colour")].map(|(metric, label)| (metric.to_owned(), label.to_owned())).into()
+    }
+
+    #[test]
+    fn many_values_are_asked_for_in_one_query() {
+        let query = numbered(&["count(up)".to_owned(), "count(down)".to_owned()]);
+        let second = "label_replace(count(down), \"n\", \"1\", \"\", \"\")";
+        assert_eq!(query, format!("label_replace(count(up), \"n\", \"0\", \"\", \"\") or {second}"));
+        assert!(crate::promql::Query::parse(&query).is_ok());
+        let sample = Sample { labels: [("n".to_owned(), "1".to_owned())].into(), value: 3.0 };
+        assert_eq!(by_number(2, &[sample]), [Some(0.0), Some(3.0)]);
     }
 
     #[test]

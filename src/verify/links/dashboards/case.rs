@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::clients::grafana::{PanelQuery, QueryOutcome};
+use crate::dashboard::source::{Kinds, Reference, kind_of_query};
 use crate::dashboard::time::Range;
-use crate::dashboard::{Query, Scope, panel};
+use crate::dashboard::{Panel, Query, Scope, panel};
 use crate::fix::Fix;
 use crate::promql;
 use crate::verify::links::dashboards::data_sources::{self, Sources};
@@ -32,20 +33,29 @@ pub enum Plan {
 }
 
 impl Case<'_> {
+    fn about(&self, finding: Finding) -> Finding {
+        finding.in_file(self.file()).of_panel(self.query.panel.name())
+    }
+
     pub fn ok(&self) -> Finding {
-        Finding::ok(&self.id, &self.subject)
+        self.about(Finding::ok(&self.id, &self.subject))
     }
 
     pub fn note(&self, what: impl Into<String>) -> Finding {
-        Finding::note(&self.id, &self.subject, what)
+        self.about(Finding::note(&self.id, &self.subject, what))
     }
 
     pub fn broken(&self, what: impl Into<String>) -> Finding {
-        Finding::broken(&self.id, &self.subject, what)
+        self.about(Finding::broken(&self.id, &self.subject, what))
     }
 
     pub fn not_checked(&self, what: impl Into<String>) -> Finding {
-        Finding::not_checked(&self.id, &self.subject, what)
+        self.about(Finding::not_checked(&self.id, &self.subject, what))
+    }
+
+    /// The dashboard's file, as its author knows it.
+    pub fn file(&self) -> &str {
+        self.dashboard.file.map_or(self.dashboard.title, |file| &file.file)
     }
 
     pub fn correct_query(&self) -> Fix {
@@ -57,8 +67,7 @@ impl Case<'_> {
     }
 
     pub fn edit(&self, what: String) -> Fix {
-        let file = self.dashboard.file.map_or(self.dashboard.title, |file| file.file.as_str());
-        Fix::edit(file, what).then(Fix::up())
+        Fix::edit(self.file(), what).then(Fix::up())
     }
 }
 
@@ -73,7 +82,8 @@ pub fn cases<'a>(
     let mut used_ids: BTreeMap<String, usize> = BTreeMap::new();
     for dashboard in dashboards.iter().filter(|dashboard| dashboard.is_live()) {
         let Some(variables) = variables.get(&dashboard.uid) else { continue };
-        for query in panel::queries(&dashboard.model) {
+        let kinds = Kinds::of(&dashboard.model);
+        for query in panel::panels(&dashboard.model).iter().flat_map(Panel::targets) {
             let mut id = format!("panel:{}/{}/{}", dashboard.uid, query.panel.id, query.ref_id);
             let count = used_ids.entry(id.clone()).or_default();
             *count += 1;
@@ -83,31 +93,37 @@ pub fn cases<'a>(
             }
             let subject = format!("{} / {}", dashboard.title, query.panel.name());
             let mut case = Case { dashboard, query, variables, id, subject, plan: Plan::Run(Vec::new()) };
-            case.plan = plan(&case, sources, now);
-            cases.push(case);
+            if let Some(plan) = plan(&case, &kinds, sources, now) {
+                case.plan = plan;
+                cases.push(case);
+            }
         }
     }
     cases
 }
 
-fn plan(case: &Case<'_>, sources: &Sources<'_>, now: f64) -> Plan {
+/// `None` for what no data source is asked: the results of other queries, Grafana's own, an empty query.
+fn plan(case: &Case<'_>, kinds: &Kinds<'_>, sources: &Sources<'_>, now: f64) -> Option<Plan> {
     let (query, variables) = (&case.query, case.variables);
-    let Some(source) = sources.find(query.datasource, &variables.scope) else {
-        let wanted = match data_sources::wanted(query.datasource, &variables.scope) {
-            wanted if wanted.is_empty() => "default".to_owned(),
-            wanted => wanted,
-        };
-        let uid = sources.prometheus_uid();
-        let name = query.panel.name();
-        let fix = case.edit(format!("write `\"uid\": \"{uid}\"` as the data source of the panel `{name}`"));
-        return Plan::Skip(Box::new(case.broken(format!("Grafana has no data source `{wanted}`")).fix(fix)));
+    let reference = Reference::read(query.datasource, &variables.scope, kinds);
+    if reference == Reference::BuiltIn {
+        return None;
+    }
+    let skip = |finding: Finding| Some(Plan::Skip(Box::new(finding)));
+    let Some(source) = sources.find(&reference) else {
+        return skip(data_sources::missing(case, &reference, sources));
     };
+    if query.expr.trim().is_empty() && source.kind == "prometheus" {
+        // A dashboard for another type of data source, asked of the default one.
+        let kind = kind_of_query(query.model).filter(|_| reference == Reference::Default)?;
+        return skip(data_sources::needs(case, kind));
+    }
     if let Some(finding) = sources.broken(source) {
         let what = format!("the data source `{}` does not answer", source.name);
-        return Plan::Skip(Box::new(case.not_checked(what).because(Some(finding.to_owned()))));
+        return skip(case.not_checked(what).because(Some(finding.to_owned())));
     }
     if source.kind != "prometheus" {
-        return Plan::Skip(Box::new(case.not_checked(format!("queries of the type `{}` are not run", source.kind))));
+        return skip(case.not_checked(format!("queries of the type `{}` are not run", source.kind)));
     }
     let range = Range::of(&case.dashboard.model["time"], now).of_panel(query.panel.model);
     let run = |scope: &Scope| PanelQuery {
@@ -120,7 +136,7 @@ fn plan(case: &Case<'_>, sources: &Sources<'_>, now: f64) -> Plan {
         from: range.from.round() as u64,
         to: range.to.round() as u64,
     };
-    Plan::Run(repeats(query, variables).iter().map(run).collect())
+    Some(Plan::Run(repeats(query, variables).iter().map(run).collect()))
 }
 
 /// The variables for each repetition of the panel.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use serde_json::Value;
 
 use crate::clients::grafana::{DataSource, Grafana};
-use crate::dashboard::Scope;
 use crate::dashboard::import::ProvisionedSource;
+use crate::dashboard::source::{Reference, kind_of_query};
 use crate::deployed::provisioning::Provisioning;
 use crate::fix::Fix;
 use crate::verify::links::containers;
 use crate::verify::links::dashboards::DashboardsSnapshot;
+use crate::verify::links::dashboards::case::Case;
 use crate::verify::report::Finding;
 
 pub const OLD_VOLUME: &str =
@@ -30,9 +30,12 @@ pub struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// The data source of a reference: by uid, by name, by a variable, or the default.
-    pub fn find(&self, reference: &Value, scope: &Scope) -> Option<&'a DataSource> {
-        find(self.all, reference, scope)
+    pub fn find(&self, reference: &Reference) -> Option<&'a DataSource> {
+        find(self.all, reference)
+    }
+
+    fn has_kind(&self, kind: &str) -> bool {
+        self.all.iter().any(|source| source.kind == kind)
     }
 
     pub fn by_uid(&self, uid: &str) -> Option<&'a DataSource> {
@@ -51,18 +54,52 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The uid or name in a reference, with its variables filled in; empty for the default.
-pub fn wanted(reference: &Value, scope: &Scope) -> String {
-    scope.fill(reference["uid"].as_str().or(reference.as_str()).unwrap_or_default()).text
+/// The data source that Grafana asks: by uid, by name, by type, or the default.
+pub fn find<'a>(all: &'a [DataSource], reference: &Reference) -> Option<&'a DataSource> {
+    match reference {
+        Reference::Default => all.iter().find(|source| source.is_default),
+        Reference::Named { name, .. } => {
+            let by_uid = all.iter().find(|source| source.uid == *name);
+            by_uid.or_else(|| all.iter().find(|source| source.name == *name))
+        }
+        Reference::OfKind(kind) => {
+            let default = all.iter().find(|source| source.is_default && source.kind == *kind);
+            default.or_else(|| all.iter().find(|source| source.kind == *kind))
+        }
+        Reference::BuiltIn | Reference::Empty { .. } | Reference::Unknown { .. } => None,
+    }
 }
 
-pub fn find<'a>(all: &'a [DataSource], reference: &Value, scope: &Scope) -> Option<&'a DataSource> {
-    let wanted = wanted(reference, scope);
-    if wanted.is_empty() || wanted == "default" {
-        return all.iter().find(|source| source.is_default);
+/// A query for a type of data source that Grafana does not have; it goes nowhere.
+pub fn needs(case: &Case<'_>, kind: &str) -> Finding {
+    let cause = format!("needs a data source of type `{kind}`; the stack has none");
+    let fix = "remove the panels, accept them under `accept:` in the spec, or add such a data source to Grafana";
+    case.broken(&cause).cause(cause).fix(Fix::words(fix))
+}
+
+/// Why a query's data source cannot be asked: Grafana does not have it.
+pub fn missing(case: &Case<'_>, reference: &Reference, sources: &Sources<'_>) -> Finding {
+    let kind = reference.kind().or(kind_of_query(case.query.model));
+    if let Some(kind) = kind.filter(|kind| *kind != "prometheus" && !sources.has_kind(kind)) {
+        return needs(case, kind);
     }
-    let by_uid = all.iter().find(|source| source.uid == wanted);
-    by_uid.or_else(|| all.iter().find(|source| source.name == wanted))
+    let (uid, panel) = (sources.prometheus_uid(), case.query.panel.name());
+    let pin = || case.edit(format!("write `\"uid\": \"{uid}\"` as the data source of the panel `{panel}`"));
+    let finding = |what: String| case.broken(&what).cause(what);
+    match reference {
+        Reference::Unknown { variable, .. } => {
+            let what = "resolve the data sources of the import dialog with `watchpost dashboards import`";
+            finding(format!("nothing resolves the data source `${{{variable}}}`"))
+                .why("only the import dialog of Grafana does, never a file")
+                .fix(case.edit(what.into()))
+        }
+        Reference::Empty { variable, .. } => finding(format!("the variable `{variable}`, its data source, is empty"))
+            .fix(case.correct_variable(variable)),
+        Reference::Named { name, .. } => finding(format!("Grafana has no data source `{name}`")).fix(pin()),
+        Reference::Default | Reference::BuiltIn | Reference::OfKind(_) => {
+            finding("Grafana has no default data source".into()).fix(pin())
+        }
+    }
 }
 
 /// Whether Grafana reaches each provisioned data source that it has, by uid.

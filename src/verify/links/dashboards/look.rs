@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::clients::grafana::{DataSource, Grafana, PanelQuery, QueryOutcome};
+use crate::clients::series::{self, Series};
 use crate::deployed::provisioning::Provisioning;
 use crate::deployed::stack::Stack;
 use crate::time::now;
@@ -36,6 +37,9 @@ pub struct DashboardsSnapshot {
     pub outcomes: Vec<(PanelQuery, QueryOutcome)>,
     /// What Prometheus answers to the questions about empty panels.
     pub answers: empty::Answers,
+    /// What exists of the metrics and labels that empty panels ask for.
+    #[serde(default)]
+    pub series: Series,
 }
 
 impl DashboardsSnapshot {
@@ -55,6 +59,7 @@ impl DashboardsSnapshot {
             variables: BTreeMap::new(),
             outcomes: Vec::new(),
             answers: BTreeMap::new(),
+            series: Series::default(),
         };
         if let Some(opened) = opened {
             seen.data_sources = opened.data_sources;
@@ -76,22 +81,23 @@ impl DashboardsSnapshot {
         let (sources, _) = data_sources::judge(self);
         let cases = cases(&dashboards, &self.variables, &sources, self.now);
         let outcomes = outcomes(grafana, &self.data_sources, &cases).await;
-        let mut answers = empty::Answers::new();
+        let (mut answers, mut series) = (empty::Answers::new(), Series::default());
         if let (Some(prometheus), Ok(names)) = (stack.prometheus().await, &chain.names) {
+            let doubtful = empty::doubtful(&cases, &outcomes, &sources, names);
+            if !doubtful.is_empty() {
+                series = Series::ask(&prometheus, &doubtful).await;
+            }
             // Two rounds: what to ask next depends on what exists.
             loop {
                 let open = empty::open_questions(&cases, &outcomes, &sources, names, &answers);
                 if open.is_empty() {
                     break;
                 }
-                let asked = open.into_iter().map(async |expr| {
-                    let value = prometheus.value(&expr).await.ok().map(Option::unwrap_or_default);
-                    (expr, value)
-                });
-                answers.extend(join_all(asked).await);
+                answers.extend(series::values(&prometheus, open.into_iter().collect()).await);
             }
         }
-        (self.outcomes, self.answers) = (outcomes.into_iter().collect(), answers);
+        self.outcomes = outcomes.into_iter().collect();
+        (self.answers, self.series) = (answers, series);
     }
 }
 

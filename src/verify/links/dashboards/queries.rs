@@ -18,7 +18,7 @@ pub fn judge(
 ) -> (usize, Vec<Finding>) {
     let cases = cases(dashboards, &seen.variables, sources, seen.now);
     let outcomes: Outcomes = seen.outcomes.iter().cloned().collect();
-    let explainer = Explainer { chain, sources, answers: &seen.answers };
+    let explainer = Explainer { chain, sources, answers: &seen.answers, series: &seen.series };
     let mut findings: Vec<Finding> = cases.iter().map(|case| verdict(case, &outcomes, &explainer)).collect();
     findings.extend(dashboards.iter().filter(|dashboard| dashboard.is_live()).flat_map(library_panels));
     (cases.len(), findings)
@@ -46,7 +46,8 @@ fn library_panels(dashboard: &DashboardDrift<'_>) -> Vec<Finding> {
             let id = format!("panel:{}/{}", dashboard.uid, panel.id);
             let subject = format!("{} / {}", dashboard.title, panel.name());
             let what = "its queries are in Grafana's library, not in the dashboard's file";
-            findings.push(Finding::not_checked(id, subject, what));
+            let file = dashboard.file.map_or(dashboard.title, |file| &file.file);
+            findings.push(Finding::not_checked(id, subject, what).in_file(file).of_panel(panel.name()));
         }
     }
     findings

@@ -12,6 +12,8 @@ use super::*;
 use crate::catalog::Catalog;
 use crate::clients::api::ApiError;
 use crate::clients::grafana::{Hit, QueryOutcome};
+use crate::clients::series::Series;
+use crate::dashboard::variable::Chosen;
 use crate::verify::report::Verdict;
 use crate::verify::snapshot::Down;
 
@@ -246,7 +248,9 @@ fn a_missing_metric_is_a_typo_or_belongs_to_a_target_that_is_down_or_absent() {
     assert_eq!((panel.verdict, panel.because.as_deref()), (Verdict::Broken, Some("target:node/localhost")));
     assert_eq!(panel.why, ["the target node/localhost is down"]);
     let unscraped = judged_with(&seen_asking("up"), |chain| chain.names = Ok(BTreeSet::new()));
-    assert_eq!(finding(&unscraped, "panel:shop/1/A").what, "nothing was scraped yet");
+    let unscraped = finding(&unscraped, "panel:shop/1/A");
+    assert_eq!(unscraped.verdict, Verdict::NotChecked);
+    assert_eq!(unscraped.why, ["`up` is absent", "nothing was scraped yet"]);
 }
 
 fn seen_asking(expr: &str) -> DashboardsSnapshot {
@@ -265,10 +269,45 @@ fn without_prometheus_an_empty_panel_is_not_checked() {
 #[test]
 fn a_missing_label_is_broken_and_a_missing_value_is_a_note() {
     let selector = "up{zone=\"x\"}";
-    let none = asking(selector, &[("count(up{zone=\"x\"})", 0.0), ("count(up{zone!=\"\"})", 0.0)]);
+    let asked = |without: &[(&str, &str)]| {
+        found("panel:shop/1/A", |seen| {
+            edit(seen, |model| model["panels"][0]["targets"][0]["expr"] = json!(selector));
+            seen.answers = [(format!("count({selector})"), Some(0.0))].into();
+            seen.series = Series::existing(&["up"], without);
+        })
+    };
+    let none = asked(&[("up", "zone")]);
     assert_eq!((none.verdict, none.what.as_str()), (Verdict::Broken, "no series of `up` has the label `zone`"));
-    let other = asking(selector, &[("count(up{zone=\"x\"})", 0.0), ("count(up{zone!=\"\"})", 3.0)]);
+    assert_eq!(none.cause.as_deref(), Some("no series of `up` has the label `zone`"), "as the rules say it");
+    assert_eq!((none.about.panel.as_deref(), none.about.metric.as_deref()), (Some("Targets"), Some("up")));
+    let other = asked(&[]);
     assert_eq!((other.verdict, other.what.as_str()), (Verdict::Note, "nothing matches up{zone=\"x\"} now"));
+}
+
+#[test]
+fn alerts_that_do_not_fire_leave_a_panel_empty() {
+    let none = asking("ALERTS{alertstate=\"firing\"}", &[]);
+    assert_eq!(
+        (none.verdict, none.what.as_str()),
+        (Verdict::Note, "`ALERTS` is absent: no alert is pending or firing")
+    );
+    assert_eq!(asking("ALERTS_FOR_STATE", &[]).verdict, Verdict::Note);
+}
+
+#[test]
+fn a_young_recording_is_not_checked_yet() {
+    let rule = |health: &str| json!({"name": "job:up:sum", "query": "sum(up)", "type": "recording", "health": health});
+    let judged = |health: &str, age: f64| {
+        let group = json!({"name": "g", "file": "f", "interval": 60, "lastEvaluation": "", "rules": [rule(health)]});
+        let checked = judged_with(&seen_asking("job:up:sum"), |chain| {
+            chain.groups = Ok(vec![serde_json::from_value(group.clone()).expect("a group")]);
+            chain.configured_ago = age;
+        });
+        finding(&checked, "panel:shop/1/A").verdict
+    };
+    assert_eq!(judged("unknown", 10.0), Verdict::NotChecked);
+    assert_eq!(judged("ok", 10.0), Verdict::NotChecked);
+    assert_eq!(judged("ok", 100_000.0), Verdict::Note);
 }
 
 #[test]
@@ -288,13 +327,14 @@ fn metrics_that_exist_may_have_too_few_samples_or_be_filtered_away() {
 fn a_variable_that_the_dashboard_does_not_have_is_broken() {
     let unknown = asking("up{job=\"$nobody\"}", &[]);
     assert_eq!(unknown.what, "it uses `$nobody`, which is not a variable of the dashboard");
+    assert_eq!(unknown.cause.as_deref(), Some("`$nobody` is not a variable of shop.json"));
 }
 
 #[test]
 fn an_empty_variable_is_the_cause_and_says_its_own() {
     let because = |failure: VariableFailure| {
         let mut seen = seen_asking("up{job=~\"$job\"}");
-        let empty = EmptyVariable { query: "label_values(up, job)".into(), hidden: true, failure };
+        let empty = EmptyVariable { query: "label_values(up, job)".into(), hidden: true, all_value: false, failure };
         seen.variables.get_mut("shop").expect("resolved").empty.insert("job".into(), empty);
         let finding = finding(&judged(&seen), "panel:shop/1/A").clone();
         assert_eq!(finding.what, "the hidden variable `job` is empty");
@@ -396,7 +436,95 @@ fn empty_panels_are_asked_about_in_two_rounds() {
     };
     assert_eq!(open(&answers), ["count(up{zone=\"x\"})"]);
     answers.insert("count(up{zone=\"x\"})".into(), Some(0.0));
-    assert_eq!(open(&answers), ["count(up{zone!=\"\"})"]);
-    answers.insert("count(up{zone!=\"\"})".into(), None);
-    assert!(open(&answers).is_empty(), "a question without an answer is not asked again");
+    assert!(open(&answers).is_empty(), "what the selector lacks is asked with all others");
+    let doubtful = empty::doubtful(&all, &BTreeMap::new(), &sources, &names);
+    assert_eq!(doubtful.iter().map(|selector| selector.text.as_str()).collect::<Vec<_>>(), ["up{zone=\"x\"}"]);
+}
+
+#[test]
+fn a_query_for_another_type_of_data_source_goes_nowhere() {
+    let needs = |kind: &str| format!("needs a data source of type `{kind}`; the stack has none");
+    let asks = |source: Value, target: Value| {
+        found("panel:shop/1/A", |seen| {
+            edit(seen, |model| {
+                let panel = &mut model["panels"][0];
+                panel["datasource"] = source.clone();
+                panel["targets"] = json!([target]);
+                model["__inputs"] = json!([{"name": "DS_LOKI", "type": "datasource", "pluginId": "loki"}]);
+            });
+        })
+    };
+    let logs = || json!({"refId": "A", "expr": "{app=\"x\"} |= \"error\""});
+    for source in [
+        json!("Loki"),
+        json!({"type": "loki"}),
+        json!({"type": "loki", "uid": "P8E80F9AEF21F6940"}),
+        json!({"type": "loki", "uid": "${DS_LOKI}"}),
+        json!("${DS_LOKI}"),
+    ] {
+        let finding = asks(source.clone(), logs());
+        assert_eq!((finding.verdict, &finding.what), (Verdict::Broken, &needs("loki")), "{source}");
+        assert_eq!(finding.cause, Some(needs("loki")), "one cause for each type");
+        assert!(finding.fix_text().contains("remove the panels"), "{finding:?}");
+    }
+    // Asked of the default data source, which is Prometheus.
+    let influx = asks(Value::Null, json!({"refId": "A", "measurement": "cpu", "select": []}));
+    assert_eq!(influx.what, needs("influxdb"));
+    let elastic =
+        asks(json!("-- Mixed --"), json!({"refId": "A", "datasource": "Elastic", "query": "*", "bucketAggs": []}));
+    assert_eq!(elastic.what, needs("elasticsearch"));
+    let input = asks(json!("${DS_PROMETHEUS}"), json!({"refId": "A", "expr": "up"}));
+    assert_eq!(input.what, "nothing resolves the data source `${DS_PROMETHEUS}`");
+    assert!(input.fix_text().contains("`watchpost dashboards import`"), "{}", input.fix_text());
+}
+
+#[test]
+fn what_grafana_answers_itself_is_no_query_of_ours() {
+    for source in [
+        json!("-- Grafana --"),
+        json!({"type": "datasource", "uid": "-- Dashboard --"}),
+        json!({"type": "__expr__", "uid": "x"}),
+    ] {
+        let mut seen = recorded();
+        edit(&mut seen, |model| model["panels"][0]["datasource"] = source.clone());
+        let checked = judged(&seen);
+        assert!(checked.findings.iter().all(|finding| finding.id != "panel:shop/1/A"), "{source}");
+        assert_eq!(checked.verdict, Verdict::Ok);
+    }
+}
+
+/// The findings of the first panel with a variable `node` that has no values, before which stands `all_value`.
+fn with_empty_node(expr: &str, all_value: Option<&str>, answers: &[(&str, f64)]) -> Finding {
+    found("panel:shop/1/A", |seen| {
+        edit(seen, |model| {
+            model["panels"][0]["targets"][0]["expr"] = json!(expr);
+            model["panels"][0]["repeat"] = json!("node");
+        });
+        let chosen = Chosen {
+            values: all_value.map(str::to_owned).into_iter().collect(),
+            choices: Vec::new(),
+            verbatim: all_value.is_some(),
+            multi: true,
+        };
+        let failure = VariableFailure::NothingFound { selector: "no_such_metric".into(), label: Some("node".into()) };
+        let empty = EmptyVariable { query: String::new(), hidden: false, all_value: all_value.is_some(), failure };
+        let resolved = seen.variables.get_mut("shop").expect("resolved");
+        resolved.scope.set("node", chosen);
+        resolved.empty.insert("node".into(), empty);
+        seen.answers = answers.iter().map(|(question, value)| ((*question).to_owned(), Some(*value))).collect();
+        seen.series = Series::existing(&["up"], &[]);
+    })
+}
+
+#[test]
+fn an_empty_variable_with_a_value_for_all_is_not_the_cause() {
+    let count = [("count(up{job=\"x\",node=~\".*\"})", 0.0)];
+    let other = with_empty_node("up{node=~\"$node\",job=\"x\"}", Some(".*"), &count);
+    assert!(other.what.starts_with("nothing matches up{") && !other.what.contains("variable"), "{other:?}");
+    let blamed = with_empty_node("up{node=~\"$node\"}", None, &[]);
+    assert_eq!(blamed.what, "the variable `node` is empty");
+    assert_eq!(blamed.cause.as_deref(), Some("no target has `no_such_metric`"), "the cause of the variable");
+    // A metric that does not exist is the one cause, whatever the variables are.
+    let metric = with_empty_node("prometheus_htpp_requests_total{node=~\"$node\"}", None, &[]);
+    assert_eq!(metric.cause.as_deref(), Some("no target has `prometheus_htpp_requests_total`"));
 }

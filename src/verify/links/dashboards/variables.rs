@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::clients::api::{path_segment, with_query};
 use crate::clients::grafana::DataSource;
 use crate::dashboard::regex::{self, Choice};
+use crate::dashboard::source::{Kinds, Reference};
 use crate::dashboard::time::{self, Range};
 use crate::dashboard::variable::{Chosen, Kind, Lookup, Variable, query_text, variables};
 use crate::dashboard::{self, Scope};
@@ -32,6 +33,9 @@ pub struct EmptyVariable {
     /// As the dashboard has it: `label_values(up, instance)`.
     pub query: String,
     pub hidden: bool,
+    /// A custom value stands for all values: queries have one all the same.
+    #[serde(default)]
+    pub all_value: bool,
     pub failure: VariableFailure,
 }
 
@@ -46,6 +50,8 @@ pub enum VariableFailure {
     Follows(String),
     /// The data source's words.
     Refused(String),
+    /// A type of data source that Grafana does not have.
+    NeedsSource(String),
     /// The file lists no choices.
     NoChoices,
 }
@@ -57,16 +63,20 @@ where
 {
     let mut resolved = Resolved { scope: built_in(model, now), ..Resolved::default() };
     let range = Range::of(&model["time"], now);
+    let kinds = Kinds::of(model);
     let entries = model["templating"]["list"].as_array().map_or(&[][..], Vec::as_slice);
     for (variable, entry) in variables(model).iter().zip(entries) {
         let value = match &variable.kind {
             Kind::Query(lookup) => {
                 let question = Question::new(lookup, &resolved.scope, range, now);
-                queried(variable, &question, sources, &resolved, ask).await
+                queried(variable, &question, (sources, &kinds), &resolved, ask).await
             }
             Kind::Custom(choices) => Ok(Some(variable.choose(choices.clone()))),
             Kind::Fixed(value) => Ok(Some(Chosen::one(resolved.scope.fill(value).text))),
             Kind::Interval(steps) => Ok(Some(Chosen::one(interval(variable, entry, steps, range)))),
+            Kind::Datasource(kind) if !sources.iter().any(|source| source.kind == *kind) => {
+                Err(VariableFailure::NeedsSource((*kind).to_owned()))
+            }
             Kind::Datasource(kind) => Ok(Some(variable.choose(data_sources_of(kind, sources, variable.regex)))),
             Kind::AdHoc(filters) => {
                 let owned = |(label, operator, value): &(&str, &str, &str)| {
@@ -87,7 +97,8 @@ where
         };
         if let Some(failure) = failure {
             let query = if matches!(variable.kind, Kind::Query(_)) { query_text(entry) } else { "" };
-            let empty = EmptyVariable { query: query.to_owned(), hidden: variable.hidden, failure };
+            let (query, all_value) = (query.to_owned(), chosen.verbatim);
+            let empty = EmptyVariable { query, hidden: variable.hidden, all_value, failure };
             resolved.empty.insert(variable.name.to_owned(), empty);
         }
         resolved.scope.set(variable.name, chosen);
@@ -99,15 +110,20 @@ where
 async fn queried<A>(
     variable: &Variable<'_>,
     question: &Question<'_>,
-    sources: &[DataSource],
+    (sources, kinds): (&[DataSource], &Kinds<'_>),
     resolved: &Resolved,
     ask: &A,
 ) -> Result<Option<Chosen>, VariableFailure>
 where
     A: AsyncFn(&DataSource, &str) -> Result<Value, String>,
 {
-    let Some(source) = data_sources::find(sources, variable.datasource, &resolved.scope) else {
-        return Err(VariableFailure::Refused("its data source does not exist".into()));
+    let reference = Reference::read(variable.datasource, &resolved.scope, kinds);
+    let Some(source) = data_sources::find(sources, &reference) else {
+        let has = |kind: &str| sources.iter().any(|source| source.kind == kind);
+        return Err(match reference.kind().filter(|kind| !has(kind)) {
+            Some(kind) => VariableFailure::NeedsSource(kind.to_owned()),
+            None => VariableFailure::Refused("its data source does not exist".into()),
+        });
     };
     if source.kind != "prometheus" {
         // Other kinds of data sources have queries that are not run here.

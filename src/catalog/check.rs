@@ -16,6 +16,7 @@ pub fn manifest(folder: &str, manifest: &Manifest, node: &Node) -> Result<()> {
     errors.extend(name(folder, manifest, node).err());
     errors.extend(image(manifest, node).err());
     errors.extend(addresses(manifest, node));
+    errors.extend(absences(manifest, node));
     errors.extend(questions(&manifest.questions, node));
     Error::all(errors)
 }
@@ -144,6 +145,25 @@ fn image(manifest: &Manifest, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// Patterns of metrics that compile, and flags that a command can have.
+fn absences(manifest: &Manifest, node: &Node) -> Vec<Error> {
+    let sometimes = manifest.sometimes.iter().map(|one| &one.metrics).zip(at(node, "sometimes").items());
+    let collectors = manifest.collectors.iter().map(|one| &one.metrics).zip(at(node, "collectors").items());
+    let mut errors = Vec::new();
+    for (pattern, node) in sometimes.chain(collectors) {
+        if let Err(error) = regex_lite::Regex::new(pattern) {
+            let message = format!("`{pattern}` is not a valid regular expression");
+            errors.push(at(node, "metrics").error(message).cause(error.to_string()));
+        }
+    }
+    for (collector, node) in manifest.collectors.iter().zip(at(node, "collectors").items()) {
+        if !collector.flag.starts_with("--") {
+            errors.push(at(node, "flag").error("a collector's flag begins with `--`"));
+        }
+    }
+    errors
+}
+
 /// Ports, paths, commands and the questions that they name.
 fn addresses(manifest: &Manifest, node: &Node) -> Vec<Error> {
     let mut errors = Vec::new();
@@ -203,6 +223,9 @@ mod tests {
             ("scrape: {job: shop, port: 80, instance: host}", 41, "no question asks for `host`"),
             ("page: {port: 80, note: 'user {admin}'}", 24, "no question asks for `admin`"),
             ("check: [{command: []}]", 19, "a check's command begins with the program's path in the image"),
+            ("sometimes: [{metrics: '(', why: x}]", 23, "`(` is not a valid regular expression"),
+            ("collectors: [{name: a, metrics: '[', flag: --a}]", 33, "`[` is not a valid regular expression"),
+            ("collectors: [{name: a, metrics: b, flag: a}]", 42, "a collector's flag begins with `--`"),
             ("questions: [{variable: A, label: A, type: int}]", 24, "`A` is not a valid name for a variable"),
             (
                 "questions: [{variable: a, label: A, type: enum}]",

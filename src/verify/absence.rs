@@ -131,7 +131,7 @@ fn first_scrape(target: &Target) -> String {
     }
 }
 
-/// How long the first evaluation of the group may still take, in words; `None`: it should have been.
+/// Within what time the first evaluation of the group comes, in words.
 pub fn first_evaluation(group: &Group, snapshot: &Snapshot<'_>) -> String {
     let left = group.interval - snapshot.configured_ago;
     let within = if left > 0.0 { left.ceil() } else { group.interval };

@@ -59,10 +59,19 @@ fn demanded<'s>(selector: &'s Selector, label: &str) -> Option<&'s Match> {
 
 /// Why no series can have the value that the selector demands of `job` or `instance`; `None`: one can.
 pub fn impossible_value(selector: &Selector, snapshot: &Snapshot<'_>) -> Option<Absence> {
-    if OF_ALERTS.contains(&selector.metric.as_str()) || relabeled(selector, snapshot) {
+    let certain = !OF_ALERTS.contains(&selector.metric.as_str()) && !receives(snapshot);
+    if !certain || relabeled(selector, snapshot) {
         return None;
     }
     impossible_job(selector, snapshot).or_else(|| impossible_instance(selector, snapshot))
+}
+
+/// May series come in that Prometheus does not scrape?
+fn receives(snapshot: &Snapshot<'_>) -> bool {
+    let prometheus = snapshot.services.first_of("prometheus");
+    let command = prometheus.and_then(|(_, deployed)| deployed.service.command.as_deref()).unwrap_or_default();
+    let receiver = |word: &String| word.starts_with("--web.enable-") && word.contains("-receiver");
+    command.iter().any(receiver)
 }
 
 /// May a recording rule have given the series other labels than its targets have?

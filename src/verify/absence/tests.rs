@@ -153,6 +153,13 @@ fn a_job_of_a_component_that_is_absent_and_one_that_may_come_are_no_mistakes() {
         snapshot.configuration = Configuration::read(config);
     };
     assert_eq!(explained("up{job=\"nightly\"}", pushed), expected("no series has the job `nightly` now"));
+    let receiving = |snapshot: &mut Snapshot<'_>| {
+        node(snapshot);
+        let command = Some(vec!["--web.enable-remote-write-receiver".to_owned()]);
+        let deployed = testing::deployed("shop", "prometheus", Service { command, ..Service::default() });
+        snapshot.services.insert("prometheus".to_owned(), deployed);
+    };
+    assert!(!matches!(explained("node_load1{job=\"elsewhere\"}", receiving), Absence::Mistake(_)));
     let unknown = |snapshot: &mut Snapshot<'_>| snapshot.configuration = Configuration::default();
     assert!(!matches!(explained("node_load1{job=\"x\"}", unknown), Absence::Mistake(_)));
     let relabeled = |snapshot: &mut Snapshot<'_>| {

@@ -5,6 +5,7 @@ pub mod known_metrics;
 pub mod prometheus;
 pub mod provisioning;
 pub mod redact;
+pub mod resources;
 pub mod stack;
 
 pub use stack::{Deployed, Stack};

@@ -36,7 +36,7 @@ pub use observe::{fingerprint_key, observe};
 pub use reach::{Request, Response, ServiceEndpoint, TransportError};
 pub use remove::tear_down;
 pub use sockets::{Outgoing, outgoing};
-pub use stats::memory_in_use;
+pub use stats::{MemoryUse, Space, memory_use, space};
 pub use status::{ServiceStatus, running, status};
 pub use store::generated_secret;
 pub use watch::changes;

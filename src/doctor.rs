@@ -24,7 +24,7 @@ const CHECKS: [(&str, &[Check]); 7] = [
     ("Docker", &[docker::engine, docker::image_store, docker::memory_limits, docker::mounts, clocks::check]),
     ("Ports", &[ports::free, ports::open]),
     ("Images", &[images::catalog, images::tag]),
-    ("Storage and memory", &[storage::disk, storage::series, storage::killed]),
+    ("Storage and memory", &[storage::full, storage::disk, storage::series, storage::short, storage::killed]),
     ("Configuration", &[reload::prometheus, reload::alertmanager]),
     ("Grafana", &[grafana::login, grafana::sources]),
     ("Alerting", &[alerting::receivers, alerting::watchdog]),

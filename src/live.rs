@@ -10,6 +10,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::clients::prometheus::{Alert, Target};
 use crate::deployed::stack::Stack;
 use crate::docker::{self, Client};
+use crate::error::Result;
+use crate::plan::Observed;
 
 pub use crate::docker::ServiceStatus;
 
@@ -57,6 +59,16 @@ pub struct FiringAlert {
     pub subject: String,
     /// RFC 3339.
     pub since: Option<String>,
+}
+
+/// The stack, unless nothing of it exists, and its services by name, with those whose container was removed.
+pub async fn services(client: &Client, observed: &Observed, name: &str) -> Result<(Option<Stack>, Vec<ServiceStatus>)> {
+    let stack = Stack::read(client, name, observed).await.ok();
+    let mut services = docker::status(client, observed).await?;
+    let removed = stack.iter().flat_map(|stack| &stack.services.removed);
+    services.extend(removed.map(|name| ServiceStatus::missing(name)));
+    services.sort_by(|a, b| a.service.cmp(&b.service));
+    Ok((stack, services))
 }
 
 /// Follows a stack.
@@ -128,8 +140,8 @@ impl<'a> Watcher<'a> {
     async fn look(&mut self) {
         let looked = async {
             let observed = docker::observe(self.client, self.name, None).await?;
-            let services = docker::status(self.client, &observed).await?;
-            Ok::<_, crate::error::Error>((Stack::new(self.client, self.name, &observed).ok(), services))
+            let services = services(self.client, &observed, self.name).await?;
+            Ok::<_, crate::error::Error>(services)
         };
         match looked.await {
             Ok((stack, services)) => {

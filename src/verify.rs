@@ -4,12 +4,14 @@
 //! host, except that `Options::deliver` sends test alerts.
 
 pub mod absence;
+mod chain;
 pub mod clock;
 pub mod links;
 pub mod memory;
 pub mod reload;
 mod settle;
 pub mod snapshot;
+pub mod space;
 pub mod window;
 
 use std::time::{Duration, Instant};
@@ -52,21 +54,58 @@ pub async fn prove(
     let wanted = |link| options.links.contains(&link);
     settle::settle(stack, options.patience, sink).await;
     let mut snapshot = Snapshot::gather(stack, catalog, bundle).await;
-    let (containers, targets) = tokio::join!(containers::check(stack, &snapshot), targets::check(stack, &snapshot));
-    let targets = targets::follow(targets, &containers, &snapshot);
-    snapshot.down = targets::down(&targets, &snapshot);
-    let rest = tokio::join!(
-        when(wanted(Link::Containers), sink, async { containers.with(containers::memory(stack).await) }),
-        when(wanted(Link::Targets), sink, async { targets }),
-        when(wanted(Link::Rules), sink, rules::check(stack, &snapshot)),
-        when(wanted(Link::Alerting), sink, alerting::check(stack, &snapshot)),
-        when(wanted(Link::Delivery), sink, deliver(stack, options, sink)),
-        when(wanted(Link::Dashboards), sink, dashboards::check(stack, &snapshot)),
-    );
-    let links = [rest.0, rest.1, rest.2, rest.3, rest.4, rest.5].into_iter().flatten().collect();
+    let resources = async {
+        match wanted(Link::Containers) {
+            true => Some(containers::resources(stack).await),
+            false => None,
+        }
+    };
+    let (mut links, resources) = tokio::join!(look(stack, &mut snapshot, options, sink), resources);
+    let resources = match resources {
+        // What is broken may follow from a container that lacks memory or room.
+        None if links.iter().any(|checked| checked.broken().next().is_some()) => containers::resources(stack).await,
+        resources => resources.unwrap_or_default(),
+    };
+    let containers = links.remove(0).with(containers::lacks(&snapshot, &resources));
+    conclude(&mut links, &containers, &snapshot);
+    if wanted(Link::Containers) {
+        links.extend(when(true, sink, async { alone(containers, &snapshot) }).await);
+    }
     let mut report = Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed());
     report.accept(&options.accept, &time::today());
     report
+}
+
+/// The links: that of the containers first, which all others may follow from, then those that were asked for.
+async fn look(stack: &Stack, snapshot: &mut Snapshot<'_>, options: &Options, sink: Sink<'_>) -> Vec<Checked> {
+    let wanted = |link| options.links.contains(&link);
+    let (containers, targets) = tokio::join!(containers::check(stack, snapshot), targets::check(stack, snapshot));
+    let targets = targets::follow(targets, &containers, snapshot);
+    snapshot.down = targets::down(&targets, snapshot);
+    let snapshot = &*snapshot;
+    let rest = tokio::join!(
+        when(wanted(Link::Targets), sink, async { targets }),
+        when(wanted(Link::Rules), sink, rules::check(stack, snapshot)),
+        when(wanted(Link::Alerting), sink, alerting::check(stack, snapshot)),
+        when(wanted(Link::Delivery), sink, deliver(stack, options, sink)),
+        when(wanted(Link::Dashboards), sink, dashboards::check(stack, snapshot)),
+    );
+    [Some(containers), rest.0, rest.1, rest.2, rest.3, rest.4].into_iter().flatten().collect()
+}
+
+/// Lets what follows from a container's finding name it. Pure.
+fn conclude(links: &mut [Checked], containers: &Checked, snapshot: &Snapshot<'_>) {
+    links.iter_mut().filter(|checked| checked.link == Link::Targets).for_each(|targets| {
+        targets::follow_in(targets, containers, snapshot);
+    });
+    chain::follow(links, containers, &snapshot.services);
+}
+
+/// The link of the containers, in which one finding may follow from another.
+fn alone(mut containers: Checked, snapshot: &Snapshot<'_>) -> Checked {
+    let seen = containers.clone();
+    chain::follow(std::slice::from_mut(&mut containers), &seen, &snapshot.services);
+    containers
 }
 
 async fn when(wanted: bool, sink: Sink<'_>, check: impl Future<Output = Checked>) -> Option<Checked> {
@@ -82,7 +121,7 @@ async fn deliver(stack: &Stack, options: &Options, sink: Sink<'_>) -> Checked {
     if options.deliver {
         return delivery::check(stack, sink).await;
     }
-    if stack.first_of("alertmanager").is_none() {
+    if stack.state_of("alertmanager").is_none() {
         return Checked::not_checked(Link::Delivery, "this stack has no Alertmanager", None);
     }
     let how = Fix::watchpost(["alerts", "test"]).or(Fix::watchpost(["verify", "--deliver"]));

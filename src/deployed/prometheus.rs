@@ -1,5 +1,7 @@
 //! Prometheus's configuration as it was deployed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::stack::Stack;
@@ -108,6 +110,21 @@ pub async fn rendered_jobs(stack: &Stack) -> Vec<String> {
     configuration(stack).await.job_names()
 }
 
+/// The stack's services that a deployed configuration names: those that were deployed with it.
+///
+/// Jobs of the spec's own targets name hosts of other people; they always have a `fallback_scrape_protocol`. Jobs of
+/// probes have URLs, and their addresses are rewritten.
+pub fn services_named(content: &[u8]) -> BTreeSet<String> {
+    let text = std::str::from_utf8(content).unwrap_or_default();
+    let Ok(config) = yaml::parse("prometheus.yml", text).map(|node| node.to_json()) else { return BTreeSet::new() };
+    let own = |job: &&Value| job["fallback_scrape_protocol"].is_null() && job["relabel_configs"].is_null();
+    let jobs = items(&config["scrape_configs"]).iter().filter(own);
+    let owners = jobs.chain(items(&config["alerting"]["alertmanagers"]));
+    let groups = owners.flat_map(|owner| items(&owner["static_configs"]));
+    let targets = groups.flat_map(|group| items(&group["targets"])).filter_map(Value::as_str);
+    targets.filter_map(|target| target.split(':').next()).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +163,20 @@ mod tests {
         assert_eq!(of("metric_relabel_configs: [{target_label: instance, replacement: x}]"), (false, true));
         let config = b"scrape_configs: [{job_name: a, static_configs: [{targets: [b], labels: {job: c}}]}]\n";
         assert_eq!(Configuration::read(config).jobs[0].renamed, ["c"]);
+    }
+
+    #[test]
+    fn a_configuration_names_the_services_that_were_deployed_with_it_and_no_hosts_of_others() {
+        let config = br#"
+alerting: {alertmanagers: [{static_configs: [{targets: ["alertmanager:9093"]}]}]}
+scrape_configs:
+  - {job_name: node, static_configs: [{targets: ["node-exporter:9100"], labels: {instance: db1}}]}
+  - {job_name: postgres, static_configs: [{targets: ["pg-a:9187"]}, {targets: ["pg-b:9187"]}]}
+  - {job_name: shop, fallback_scrape_protocol: PrometheusText0.0.4, static_configs: [{targets: ["shop:80"]}]}
+  - {job_name: probe-http, static_configs: [{targets: ["https://shop"]}], relabel_configs: []}
+"#;
+        let named: Vec<String> = services_named(config).into_iter().collect();
+        assert_eq!(named, ["alertmanager", "node-exporter", "pg-a", "pg-b"]);
+        assert!(services_named(b"{").is_empty() && services_named(&[0xff]).is_empty());
     }
 }

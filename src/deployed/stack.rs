@@ -2,14 +2,15 @@
 //!
 //! Verification rests on what is deployed, not on the spec: services come from the containers' labels, files from their
 //! volumes. A spec adds what is missing and where a secret comes from. Without one, `verify --name` works all the same.
+//! A service whose container was removed by hand is still known: Prometheus's deployed configuration names it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
 use tokio::sync::OnceCell;
 
 use crate::compose::Service;
-use crate::compose::values::SECRETS_TARGET;
+use crate::compose::values::{self, SECRETS_TARGET};
 use crate::docker::{self, Client, ServiceEndpoint};
 use crate::error::{Error, Result};
 use crate::plan::Observed;
@@ -18,14 +19,18 @@ use crate::plan::observed::{Container, State, label};
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::grafana::Grafana;
 use crate::clients::prometheus::Prometheus;
-use crate::deployed::redact;
+use crate::deployed::{prometheus, redact};
 
 /// Images of these components contain `nc`, which a tunnel needs; in the order in which they are tried.
 const HELPERS: [&str; 4] = ["prometheus", "alertmanager", "blackbox-exporter", "node-exporter"];
 
 /// The services of a stack as they were deployed, by name; plain data.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Services(BTreeMap<String, Deployed>);
+pub struct Services {
+    all: BTreeMap<String, Deployed>,
+    /// Names of services that were deployed and whose container does not exist any more.
+    pub removed: BTreeSet<String>,
+}
 
 /// What findings say of a service: its name, its container's, and whether it runs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -48,6 +53,11 @@ impl Deployed {
         self.service.extension.as_ref().map_or("", |extension| extension.component.as_str())
     }
 
+    /// In bytes, as it was deployed; 0 without a limit.
+    pub fn memory_limit(&self) -> u64 {
+        self.service.mem_limit.as_deref().and_then(values::bytes).unwrap_or_default()
+    }
+
     pub fn is_running(&self) -> bool {
         self.container.state == State::Running
     }
@@ -61,7 +71,14 @@ impl Services {
             let service = serde_json::from_str(container.label(label::SERVICE)).unwrap_or_default();
             services.insert(container.service.clone(), Deployed { container: container.clone(), service });
         }
-        Self(services)
+        Self { all: services, removed: BTreeSet::new() }
+    }
+
+    /// The removed service of a component: called as it is, or with its name before.
+    pub fn removed_of(&self, component: &str) -> Option<&str> {
+        let of =
+            |name: &&String| name.strip_prefix(component).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        self.removed.iter().find(of).map(String::as_str)
     }
 
     /// The first service of a component, by name.
@@ -70,7 +87,7 @@ impl Services {
     }
 
     pub fn all_of(&self, component: &str) -> impl Iterator<Item = (&str, &Deployed)> {
-        let all = self.0.iter().filter(move |(_, deployed)| deployed.component() == component);
+        let all = self.all.iter().filter(move |(_, deployed)| deployed.component() == component);
         all.map(|(name, deployed)| (name.as_str(), deployed))
     }
 }
@@ -79,19 +96,19 @@ impl Deref for Services {
     type Target = BTreeMap<String, Deployed>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.all
     }
 }
 
 impl DerefMut for Services {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+        &mut self.all
     }
 }
 
 impl<const N: usize> From<[(String, Deployed); N]> for Services {
     fn from(services: [(String, Deployed); N]) -> Self {
-        Self(services.into())
+        Self { all: services.into(), removed: BTreeSet::new() }
     }
 }
 
@@ -112,7 +129,27 @@ struct Asked {
 
 impl Stack {
     /// Errors: nothing of the stack is on the host.
-    pub fn new(client: &Client, name: &str, observed: &Observed) -> Result<Self> {
+    pub async fn read(client: &Client, name: &str, observed: &Observed) -> Result<Self> {
+        let mut stack = Self::new(client, name, observed)?;
+        let service = stack.first_of("prometheus").map(|(service, _)| service.to_owned());
+        stack.services.removed = match service {
+            Some(service) => {
+                let files = stack.files(&service).await;
+                let named = files.get("prometheus.yml").map(|content| prometheus::services_named(content));
+                let has = |name: &String| stack.services.contains_key(name);
+                named.unwrap_or_default().into_iter().filter(|name| !has(name)).collect()
+            }
+            // Its files stay when its container is removed, and no stack is deployed without it.
+            None => {
+                let files = format!("{name}_prometheus-files");
+                let had = observed.volumes.iter().any(|volume| volume.name == files);
+                had.then(|| "prometheus".to_owned()).into_iter().collect()
+            }
+        };
+        Ok(stack)
+    }
+
+    fn new(client: &Client, name: &str, observed: &Observed) -> Result<Self> {
         let services = Services::read(observed);
         if services.is_empty() {
             return Err(Error::new(format!("nothing of the stack `{name}` is deployed here"))
@@ -128,9 +165,12 @@ impl Stack {
         self.services.first_of(component)
     }
 
-    /// The state of the first service of a component.
+    /// The state of the first service of a component; one whose container was removed does not run.
     pub fn state_of(&self, component: &str) -> Option<ServiceState> {
-        let (name, deployed) = self.first_of(component)?;
+        let Some((name, deployed)) = self.first_of(component) else {
+            let service = self.services.removed_of(component)?.to_owned();
+            return Some(ServiceState { container: format!("{}-{service}-1", self.name), service, running: false });
+        };
         let container = deployed.container.name.clone();
         Some(ServiceState { service: name.to_owned(), container, running: deployed.is_running() })
     }
@@ -234,6 +274,15 @@ mod tests {
         assert_eq!(names, ["postgres-exporter-a", "postgres-exporter-b"]);
         assert_eq!(services.first_of("postgres-exporter").map(|(name, _)| name), Some("postgres-exporter-a"));
         assert!(services.first_of("grafana").is_none() && services.len() == 2);
+    }
+
+    #[test]
+    fn a_removed_service_belongs_to_the_component_that_its_name_begins_with() {
+        let removed = ["alertmanager", "postgres-exporter-orders"].map(str::to_owned).into();
+        let services = Services { removed, ..Services::default() };
+        assert_eq!(services.removed_of("alertmanager"), Some("alertmanager"));
+        assert_eq!(services.removed_of("postgres-exporter"), Some("postgres-exporter-orders"));
+        assert!(services.removed_of("alert").is_none() && services.removed_of("grafana").is_none());
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Inspection {
     pub exit_code: i64,
     /// The kernel killed it at its memory limit.
     pub out_of_memory: bool,
+    /// `no`, `always`, `unless-stopped`, `on-failure`.
+    pub restart_policy: String,
     /// By its restart policy, since it was last started by hand.
     pub restarts: i64,
     /// RFC 3339.
@@ -97,7 +99,9 @@ impl From<ContainerInspectResponse> for Inspection {
         let last_check = health.log.unwrap_or_default().pop().and_then(|check| check.output).unwrap_or_default();
         let config = response.config.unwrap_or_default();
         let network = response.network_settings.unwrap_or_default();
-        let memory_limit = response.host_config.and_then(|host| host.memory).unwrap_or_default();
+        let host = response.host_config.unwrap_or_default();
+        let memory_limit = host.memory.unwrap_or_default();
+        let restart_policy = host.restart_policy.and_then(|policy| policy.name).map(|name| name.to_string());
         let mut mounts = BTreeMap::new();
         for mount in response.mounts.unwrap_or_default() {
             if let (Some(target), Some(source)) = (mount.destination, mount.source) {
@@ -133,6 +137,7 @@ impl From<ContainerInspectResponse> for Inspection {
             paused: state.paused.unwrap_or_default(),
             exit_code: state.exit_code.unwrap_or_default(),
             out_of_memory: state.oom_killed.unwrap_or_default(),
+            restart_policy: restart_policy.unwrap_or_default(),
             restarts: response.restart_count.unwrap_or_default(),
             started_at: state.started_at.unwrap_or_default(),
             health: health.status.map_or(Health::None, health_of),
@@ -198,7 +203,7 @@ mod tests {
                 "Image": "prom/prometheus:v3", "Cmd": ["--log"], "ExposedPorts": {"9091/tcp": {}, "9090/tcp": {}, "53/udp": {}},
                 "Labels": {"com.docker.compose.service": "prometheus"},
             },
-            "HostConfig": {"Memory": 1024},
+            "HostConfig": {"Memory": 1024, "RestartPolicy": {"Name": "unless-stopped"}},
             "Mounts": [{"Destination": "/data", "Source": "/var/lib/x"}],
             "NetworkSettings": {
                 "Ports": {"9090/tcp": [{"HostIp": "127.0.0.1", "HostPort": "19090"}], "9091/tcp": null},
@@ -210,7 +215,7 @@ mod tests {
         assert_eq!((found.state, found.health, found.restarts), (State::Restarting, Health::Unhealthy, 3));
         assert!(found.running && found.restarting && found.out_of_memory && !found.paused);
         assert_eq!((found.exit_code, found.memory_limit), (137, 1024));
-        assert_eq!(found.health_output, "refused");
+        assert_eq!((found.health_output.as_str(), found.restart_policy.as_str()), ("refused", "unless-stopped"));
         assert_eq!(found.exposed_ports, [9090, 9091]);
         assert_eq!(found.mounts["/data"], "/var/lib/x");
         assert_eq!((found.command.as_slice(), found.image.as_str()), (&["--log".to_owned()][..], "prom/prometheus:v3"));

@@ -1,5 +1,7 @@
 //! Logs: of a stack's services, merged as they come, and of one container.
 
+mod reason;
+
 use bollard::query_parameters::LogsOptions;
 use futures_util::stream::{Stream, StreamExt, select_all};
 
@@ -8,8 +10,13 @@ use super::daemon_message;
 use crate::error::{Error, Result, did_you_mean};
 use crate::plan::Observed;
 
+use reason::is_trace;
+pub use reason::{error_line, error_or_last_line};
+
 /// Lines of log that a failure quotes.
 const QUOTED: usize = 20;
+/// Lines that are read when the last ones are a stack trace: that of each goroutine has some twenty.
+const TRACED: usize = 5000;
 
 #[derive(Debug, Clone, Default)]
 pub struct LogOptions {
@@ -93,75 +100,22 @@ pub fn follow<'a>(
     lines.boxed_local()
 }
 
-/// The last lines of a container's log, without empty ones.
+/// The last lines of a container's log, without empty ones and without stack traces, which would push out the reason.
 pub async fn last_lines(client: &Client, container: &str) -> Vec<String> {
-    let options = LogsOptions { stdout: true, stderr: true, tail: QUOTED.to_string(), ..Default::default() };
+    let mut lines = tail(client, container, QUOTED).await;
+    if lines.iter().any(|line| is_trace(line)) {
+        lines = tail(client, container, TRACED).await;
+    }
+    lines.retain(|line| !is_trace(line));
+    lines.split_off(lines.len().saturating_sub(QUOTED))
+}
+
+async fn tail(client: &Client, container: &str, lines: usize) -> Vec<String> {
+    let options = LogsOptions { stdout: true, stderr: true, tail: lines.to_string(), ..Default::default() };
     let mut chunks = Box::pin(client.docker.logs(container, Some(options)));
     let mut text = String::new();
     while let Some(Ok(chunk)) = chunks.next().await {
         text.push_str(&chunk.to_string());
     }
     text.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
-}
-
-/// The last line that reports an error, reduced to the error; failing that, the last line.
-pub fn error_or_last_line(log: &[String]) -> Option<String> {
-    error_line(log).or_else(|| log.last().cloned())
-}
-
-/// The last line that reports an error, reduced to the error where it is in logfmt.
-pub fn error_line(log: &[String]) -> Option<String> {
-    let line = log.iter().rev().find(|line| reports_error(line))?;
-    Some(match line.find("err=") {
-        Some(at) => logfmt_value(&line[at + 4..]),
-        None => line.trim_matches('"').to_owned(),
-    })
-}
-
-fn reports_error(line: &str) -> bool {
-    let line = line.to_lowercase();
-    ["err=", "error", "fatal", "panic", "cannot", "failed", "denied"].iter().any(|word| line.contains(word))
-}
-
-/// A value of a line in logfmt: up to its closing quote, with its escapes resolved, or up to the end.
-fn logfmt_value(text: &str) -> String {
-    let Some(quoted) = text.strip_prefix('"') else { return text.to_owned() };
-    let mut value = String::new();
-    let mut chars = quoted.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => value.extend(chars.next()),
-            c => value.push(c),
-        }
-    }
-    value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cause(lines: &[&str]) -> Option<String> {
-        error_or_last_line(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_line_that_reports_the_error_is_found() {
-        let log = ["level=INFO msg=start", "level=ERROR msg=\"Loading failed\" err=\"unknown field\"", "bye"];
-        assert_eq!(cause(&log).as_deref(), Some("unknown field"));
-        assert_eq!(
-            cause(&["level=ERROR err=\"pq: no role \\\"x\\\"\" dsn=secret"]).as_deref(),
-            Some("pq: no role \"x\"")
-        );
-        assert_eq!(cause(&["permission denied", "goodbye"]).as_deref(), Some("permission denied"));
-        assert_eq!(cause(&["cannot read a", "cannot read b", "bye"]).as_deref(), Some("cannot read b"));
-    }
-
-    #[test]
-    fn without_an_error_the_last_line_is_the_cause_and_without_lines_there_is_none() {
-        assert_eq!(cause(&["starting", "bye"]).as_deref(), Some("bye"));
-        assert_eq!(error_line(&["bye".to_owned()]), None);
-        assert_eq!(cause(&[]), None);
-    }
 }

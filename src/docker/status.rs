@@ -28,6 +28,29 @@ pub struct ServiceStatus {
     pub note: Option<String>,
 }
 
+impl ServiceStatus {
+    /// One whose container was removed by hand.
+    pub fn missing(service: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            title: service.to_owned(),
+            image: String::new(),
+            container: String::new(),
+            state: State::Missing,
+            health: Health::None,
+            started_at: None,
+            restarts: 0,
+            addresses: Vec::new(),
+            note: None,
+        }
+    }
+
+    /// Does it run, and is nothing known to be wrong with it? One that has just started is not known to be unhealthy.
+    pub fn runs(&self) -> bool {
+        self.state == State::Running && self.health != Health::Unhealthy
+    }
+}
+
 /// Services in the order of their names; parked containers are not shown.
 pub async fn status(client: &Client, observed: &Observed) -> Result<Vec<ServiceStatus>> {
     let containers: Vec<&Container> = observed.containers.iter().filter(|container| !container.parked).collect();

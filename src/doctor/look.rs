@@ -12,6 +12,7 @@ use crate::clients::prometheus::Prometheus;
 use crate::compose::Service;
 use crate::dashboard::import::ProvisionedSource;
 use crate::deployed::provisioning;
+use crate::deployed::resources::{self, Resources};
 use crate::deployed::stack::Stack;
 use crate::docker::{self, Client, Host, Inspection, Request};
 use crate::plan::Observed;
@@ -21,6 +22,7 @@ use crate::render::Bundle;
 use crate::units::parse_duration;
 use crate::verify::clock::ClockReading;
 use crate::verify::links::dashboards::access::{self, Access};
+use crate::verify::memory;
 use crate::yaml;
 
 /// An answer, or why there is none.
@@ -38,6 +40,7 @@ pub struct Seen<'a> {
     pub bundle: Option<&'a Bundle>,
     pub observed: &'a Observed,
     pub services: Vec<Deployed>,
+    pub resources: Resources,
     pub prometheus: Asked<PrometheusSeen>,
     pub alertmanager: Asked<AlertmanagerSeen>,
     pub grafana: Asked<GrafanaSeen>,
@@ -95,10 +98,16 @@ pub async fn look<'a>(
     catalog: &'a Catalog,
     bundle: Option<&'a Bundle>,
 ) -> Seen<'a> {
-    let stack = Stack::new(client, name, observed).ok();
-    let (host, services, prometheus, alertmanager, grafana) = tokio::join!(
+    let stack = Stack::read(client, name, observed).await.ok();
+    let (host, services, resources, prometheus, alertmanager, grafana) = tokio::join!(
         docker::host(client),
         deployed(client, stack.as_ref()),
+        async {
+            match &stack {
+                Some(stack) => resources::look(stack, memory::is_tight).await,
+                None => Resources::default(),
+            }
+        },
         async { prometheus(running(stack.as_ref(), "prometheus")?).await },
         async { alertmanager(running(stack.as_ref(), "alertmanager")?).await },
         async { grafana(running(stack.as_ref(), "grafana")?).await },
@@ -112,6 +121,7 @@ pub async fn look<'a>(
         bundle,
         observed,
         services,
+        resources,
         prometheus,
         alertmanager,
         grafana,
@@ -121,8 +131,10 @@ pub async fn look<'a>(
 /// The stack and the component's service, when it runs.
 fn running<'a>(stack: Option<&'a Stack>, component: &str) -> Asked<(&'a Stack, &'a str)> {
     let stack = stack.ok_or("nothing of the stack is deployed")?;
-    let (name, deployed) =
-        stack.first_of(component).ok_or_else(|| format!("`{component}` is not in the deployed stack"))?;
+    let (name, deployed) = stack.first_of(component).ok_or_else(|| match stack.services.removed_of(component) {
+        Some(removed) => format!("the container of `{removed}` was removed"),
+        None => format!("`{component}` is not in the deployed stack"),
+    })?;
     if deployed.is_running() { Ok((stack, name)) } else { Err(format!("`{name}` does not run")) }
 }
 
@@ -289,6 +301,7 @@ pub mod testing {
                 bundle: self.bundle.as_ref(),
                 observed: &self.observed,
                 services: Vec::new(),
+                resources: Resources::default(),
                 prometheus: Err(nothing()),
                 alertmanager: Err(nothing()),
                 grafana: Err(nothing()),

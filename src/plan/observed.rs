@@ -120,6 +120,8 @@ pub enum State {
     Exited,
     Removing,
     Dead,
+    /// It was deployed, and its container does not exist any more.
+    Missing,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

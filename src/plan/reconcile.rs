@@ -101,7 +101,7 @@ fn service_draft(
         (State::Restarting, _) => "it keeps restarting",
         (State::Created, _) => "it was never started",
         (State::Paused, _) => "it is paused",
-        (State::Exited | State::Dead | State::Removing, _) => "it has stopped",
+        (State::Exited | State::Dead | State::Removing | State::Missing, _) => "it has stopped",
     };
     Some(Draft::new(key(name), Action::Start { service: name.into(), container: container.id.clone() }).cause(why))
 }

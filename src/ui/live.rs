@@ -29,12 +29,13 @@ pub fn state(service: &ServiceStatus) -> Cell {
         (State::Paused, _) => (DIM, "paused"),
         (State::Created, _) => (BAD, "never started"),
         (State::Exited | State::Dead | State::Removing, _) => (BAD, "stopped"),
+        (State::Missing, _) => (BAD, "missing"),
     };
     Cell::styled(style, format!("{text}{restarts}"))
 }
 
 fn is_well(service: &ServiceStatus) -> bool {
-    service.state == State::Running && matches!(service.health, Health::Healthy | Health::None)
+    service.runs() && service.health != Health::Starting
 }
 
 /// How long ago, in words; empty when it never was.

@@ -34,7 +34,7 @@ enum Command {
 pub fn run(args: &Args, context: &Context) -> Result<Exit> {
     block_on(or_interrupt(async {
         let (client, name, observed) = session::look(context).await?;
-        let stack = Stack::new(&client, &name, &observed)?;
+        let stack = Stack::read(&client, &name, &observed).await?;
         match &args.command {
             Command::List(args) => list::run(args, context, &stack).await,
             Command::Route(args) => route::run(args, context, &stack).await,

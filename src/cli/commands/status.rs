@@ -6,8 +6,10 @@ use serde_json::json;
 use crate::cli::shared::context::{Context, duration};
 use crate::cli::shared::{session, watch};
 use crate::cli::{block_on, or_interrupt};
-use crate::docker;
 use crate::error::Exit;
+use crate::fix::Fix;
+use crate::live;
+use crate::ui::human::count;
 use crate::ui::live::{since, state};
 use crate::ui::table::Table;
 
@@ -17,6 +19,9 @@ use crate::ui::table::Table;
   watchpost status
   watchpost status --watch             services, targets and firing alerts, as they change
   watchpost status --watch | tee log   without a terminal: a line for each change
+
+A service whose container was removed is listed as missing.
+Exit status: 0 when every service runs, 1 when one is stopped, paused, missing, unhealthy or restarting.
 
 With -o json: {\"stack\", \"services\": [{service, title, image, container, state, health, started_at, restarts, addresses, note}]};
 with --watch one such line for each change, with {\"at\", \"targets\": {up, waiting, down: [{name, error}]},
@@ -40,10 +45,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit> {
 
 async fn show(context: &Context) -> Result<Exit> {
     let (client, name, observed) = session::look(context).await?;
-    let services = docker::status(&client, &observed).await?;
+    let (_, services) = live::services(&client, &observed, &name).await?;
+    let down = services.iter().filter(|service| !service.runs()).count();
+    let exit = if down > 0 { Exit::Error } else { Exit::Done };
     if context.ui.json {
         context.ui.document(&json!({"stack": name, "services": services}))?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     if services.is_empty() {
         context.ui.say(&format!("{name} · not deployed on this host; run `watchpost up` to deploy it."));
@@ -62,5 +69,11 @@ async fn show(context: &Context) -> Result<Exit> {
         ]);
     }
     context.ui.data(&table.render(context.ui.width))?;
-    Ok(Exit::Done)
+    if down > 0 {
+        let mut verify = Fix::watchpost(["verify"]).note("says why, and what fixes it");
+        verify.address(&context.addressing_on(&client));
+        let verb = if down == 1 { "does" } else { "do" };
+        context.ui.say(&format!("\n{down} of {} {verb} not run well: {verify}", count(services.len(), "service")));
+    }
+    Ok(exit)
 }

@@ -97,7 +97,7 @@ async fn prove(
     }
     let name = &prepared.bundle.compose.name;
     let observed = docker::observe(client, name, None).await?;
-    let stack = Stack::new(client, name, &observed)?;
+    let stack = Stack::read(client, name, &observed).await?;
     let spec = context.spec(choice)?;
     let catalog = context.catalog(Some(&spec))?;
     let patience = context.global.timeout;

@@ -80,7 +80,7 @@ async fn verify(args: &Args, context: &Context) -> Result<Exit> {
     let subject = Subject::load(context, &args.choice)?;
     let client = session::connect(subject.host.as_deref()).await?;
     let observed = docker::observe(&client, &subject.name, None).await?;
-    let stack = Stack::new(&client, &subject.name, &observed)?;
+    let stack = Stack::read(&client, &subject.name, &observed).await?;
     let links = links(args);
     if links.is_empty() {
         bail!(Error::usage("no link is left to check").hint("remove one from `--skip`"));

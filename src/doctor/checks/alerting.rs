@@ -153,7 +153,7 @@ alertmanager_notifications_failed_total{integration=\"webhook\",reason=\"other\"
     fn receivers_that_are_missing_or_have_no_route_are_judged_as_verify_does() {
         let metrics = Exposition::read(METRICS);
         let none = judge_receivers(&tree(json!([]), &[]), &metrics);
-        assert_eq!((none.len(), none[0].id.as_str(), none[0].verdict), (1, "receivers", Verdict::Note));
+        assert_eq!((none.len(), none[0].id.as_str(), none[0].verdict), (1, "receivers", Verdict::Warning));
         let found = judge_receivers(&tree(json!([{"receiver": "good"}]), &["good", "new"]), &metrics);
         let seen: Vec<_> = found.iter().map(|f| (f.id.as_str(), f.verdict)).collect();
         assert_eq!(seen, [("receiver:good", Verdict::Ok), ("receiver:new", Verdict::Note)]);

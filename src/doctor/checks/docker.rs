@@ -39,9 +39,18 @@ pub fn image_store(seen: &Seen<'_>) -> Vec<Finding> {
         let ours = service.extension.as_ref().is_some_and(|extension| extension.component == "cadvisor");
         ours.then(|| ((*name).to_owned(), service.image.clone()))
     };
-    // What runs counts, before what the spec would deploy.
-    let running = seen.services.iter().find(|deployed| deployed.component == "cadvisor");
-    let cadvisor = running.map(running_image).or_else(|| seen.wanted().iter().find_map(cadvisor));
+    let running = seen.services.iter().find(|deployed| deployed.component == "cadvisor").map(running_image);
+    // What the spec and the flags say is judged; what runs is said beside it.
+    let wanted = seen.wanted().iter().find_map(cadvisor);
+    if let (Some((name, runs)), Some((_, wanted))) = (&running, &wanted)
+        && loses_labels(runs)
+        && !loses_labels(wanted)
+    {
+        let what =
+            format!("`{name}` runs `{runs}`, which shows containers without their names; the spec has `{wanted}`");
+        return vec![Finding::note(id, subject, what).fix(Fix::up())];
+    }
+    let cadvisor = wanted.or(running);
     let what = format!("containerd's, {}", host.storage_driver);
     match cadvisor {
         Some((name, image)) if loses_labels(&image) => {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::compose::values;
+use crate::docker::MemoryUse;
 use crate::doctor::fine;
 use crate::doctor::look::{Deployed, PrometheusSeen, Seen};
 use crate::fix::Fix;
 use crate::units::{format_bytes, format_roughly, format_thousands, parse_duration, parse_size};
-use crate::verify::memory;
 use crate::verify::report::Finding;
+use crate::verify::{memory, space};
 
 /// Bytes on disk for a sample, index included, until compaction has measured it.
 /// <https://prometheus.io/docs/prometheus/latest/storage/#operational-aspects>
@@ -35,6 +37,20 @@ struct Disk {
     used: f64,
     /// Bytes that are not in blocks yet.
     head: f64,
+    /// What Prometheus runs with, where the spec or this run's flags say something else.
+    runs_with: Option<String>,
+}
+
+/// Volumes that are full, or soon will be.
+pub fn full(seen: &Seen<'_>) -> Vec<Finding> {
+    seen.resources.volumes.iter().filter_map(|(name, volume)| space::judge(name, volume, false)).collect()
+}
+
+/// Services that work at their memory limit.
+pub fn short(seen: &Seen<'_>) -> Vec<Finding> {
+    let short =
+        |(name, used): (&String, &MemoryUse)| memory::judge(name, seen.service(name)?.details.memory_limit, used);
+    seen.resources.memory.iter().filter_map(short).collect()
 }
 
 pub fn disk(seen: &Seen<'_>) -> Vec<Finding> {
@@ -59,7 +75,14 @@ fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String
     let flag = |name: &str| prometheus.flags.get(name).map(String::as_str).unwrap_or_default();
     let folder = deployed.and_then(|deployed| deployed.details.mounts.get(flag("storage.tsdb.path")));
     let folder = folder.ok_or("Prometheus's data is not in a volume")?;
-    let free = of_folder(prometheus.free.as_ref()?, folder).ok_or("node-exporter does not see the volume's disk")?;
+    // A volume may be a disk of its own, which node-exporter does not see.
+    let free = match seen.resources.volumes.get(&prometheus.service) {
+        Some(volume) => volume.space.free as f64,
+        None => of_folder(prometheus.free.as_ref()?, folder).ok_or("node-exporter does not see the volume's disk")?,
+    };
+    let wanted = |name: &str| wanted_flag(seen, &prometheus.service, name).unwrap_or_else(|| flag(name).to_owned());
+    let (kept, limit) = (wanted("storage.tsdb.retention.time"), wanted("storage.tsdb.retention.size"));
+    let runs_with = runs_with(&kept, flag("storage.tsdb.retention.time"));
     let chunks = metrics
         .value("prometheus_tsdb_compaction_chunk_size_bytes_sum")
         .zip(metrics.value("prometheus_tsdb_compaction_chunk_samples_sum"))
@@ -70,12 +93,27 @@ fn measured(seen: &Seen<'_>, prometheus: &PrometheusSeen) -> Result<Disk, String
         samples_per_second: rate,
         bytes_per_sample: chunks.map_or(BYTES_A_SAMPLE, |(bytes, samples)| bytes / samples),
         measured: chunks.is_some(),
-        retention: retention(flag("storage.tsdb.retention.time")),
-        limit: parse_size(flag("storage.tsdb.retention.size")).filter(|limit| *limit > 0).map(|limit| limit as f64),
+        retention: retention(&kept),
+        limit: parse_size(&limit).filter(|limit| *limit > 0).map(|limit| limit as f64),
         free,
         used: metrics.value("prometheus_tsdb_storage_blocks_bytes").unwrap_or(0.0) + head,
         head,
+        runs_with,
     })
+}
+
+/// A flag of Prometheus as the spec has it; empty when a spec leaves it out, `None` without a spec.
+fn wanted_flag(seen: &Seen<'_>, service: &str, name: &str) -> Option<String> {
+    let command = seen.bundle?.compose.services.get(service)?.command.as_deref().unwrap_or_default();
+    let flag = format!("--{name}=");
+    let value = command.iter().find_map(|word| word.strip_prefix(&flag));
+    Some(value.unwrap_or_default().to_owned())
+}
+
+/// Says what is in force, when the judged retention is another.
+fn runs_with(wanted: &str, in_force: &str) -> Option<String> {
+    let (wanted, in_force) = (retention(wanted), retention(in_force));
+    (wanted != in_force).then(|| format!("Prometheus runs with a retention of {}", format_roughly(in_force)))
 }
 
 /// In seconds; Prometheus shows `0s` for its default.
@@ -102,7 +140,10 @@ fn judge(disk: &Disk, service: &str) -> Finding {
     let kept = format_roughly(disk.retention);
     let origin = if disk.measured { "measured" } else { "assumed until the first compaction" };
     let rate = format_thousands(disk.samples_per_second);
-    let why = format!("{rate} samples/s at {:.1} bytes ({origin})", disk.bytes_per_sample);
+    let mut why = format!("{rate} samples/s at {:.1} bytes ({origin})", disk.bytes_per_sample);
+    if let Some(runs_with) = &disk.runs_with {
+        why = format!("{why}; {runs_with}");
+    }
     let fix = fit_disk(service, room * SHARE, disk.head, daily);
     let bytes = |bytes: f64| format_bytes(bytes as u64);
     if let Some(limit) = disk.limit {
@@ -148,8 +189,15 @@ pub fn series(seen: &Seen<'_>) -> Vec<Finding> {
     let Some(series) = series else {
         return vec![Finding::not_checked(id, subject, "Prometheus does not count its series")];
     };
-    let limit = seen.service(&prometheus.service).map_or(0, |deployed| deployed.details.memory_limit);
-    vec![fits(series, limit as f64, &prometheus.service)]
+    let runs_with = seen.service(&prometheus.service).map_or(0, |deployed| deployed.details.memory_limit);
+    let wanted = seen.bundle.and_then(|bundle| bundle.compose.services.get(&prometheus.service));
+    let wanted = wanted.map(|service| service.mem_limit.as_deref().and_then(values::bytes).unwrap_or_default());
+    let limit = wanted.unwrap_or(runs_with);
+    let mut finding = fits(series, limit as f64, &prometheus.service);
+    if limit != runs_with {
+        finding = finding.why(format!("Prometheus runs with a limit of {}", format_bytes(runs_with)));
+    }
+    vec![finding]
 }
 
 /// `limit` is in bytes; 0: none.
@@ -193,7 +241,11 @@ pub fn killed(seen: &Seen<'_>) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::clients::exposition::Exposition;
+    use crate::compose::Service;
+    use crate::deployed::resources::VolumeSpace;
+    use crate::docker::Space;
     use crate::doctor::look::testing::{Bench, deployed, prometheus};
+    use crate::render::Bundle;
     use crate::verify::report::Verdict;
 
     /// 20,000 samples a second into a volume on a disk of that many bytes.
@@ -275,6 +327,42 @@ mod tests {
     }
 
     #[test]
+    fn what_the_spec_or_a_flag_says_is_judged_and_what_runs_is_said_beside_it() {
+        let mut bundle = Bundle::default();
+        let command = vec!["--storage.tsdb.retention.time=400d".to_owned()];
+        let service = Service { command: Some(command), mem_limit: Some("100m".into()), ..Service::default() };
+        bundle.compose.services.insert("prometheus".into(), service);
+        let bench = Bench { bundle: Some(bundle), ..Bench::new() };
+        let seen = seen(&bench, 200.0 * GB);
+        let found = only(disk(&seen), "storage:disk");
+        assert_eq!(found.verdict, Verdict::Broken, "{found:?}");
+        assert!(found.why[0].ends_with("; Prometheus runs with a retention of 30 days"), "{found:?}");
+        let found = only(series(&seen), "storage:series");
+        assert_eq!(found.verdict, Verdict::Broken, "{found:?}");
+        assert_eq!(found.why.last().map(String::as_str), Some("Prometheus runs with a limit of 2.0 GB"));
+    }
+
+    #[test]
+    fn a_full_volume_and_a_service_at_its_memory_limit_are_named_as_verify_names_them() {
+        let bench = Bench::new();
+        let mut seen = seen(&bench, 200.0 * GB);
+        assert!(full(&seen).is_empty() && short(&seen).is_empty());
+        let volume = |free: u64| VolumeSpace {
+            volume: "shop_prometheus-data".into(),
+            folder: "/prometheus".into(),
+            space: Space { size: 1_500_000, free },
+        };
+        seen.resources.volumes.insert("prometheus".into(), volume(0));
+        assert_eq!(only(full(&seen), "disk:prometheus").verdict, Verdict::Broken);
+        // Not what node-exporter sees of the disk around it.
+        assert_eq!(only(disk(&seen), "storage:disk").verdict, Verdict::Broken);
+        seen.services[0].details.memory_limit = 40 << 20;
+        let used = MemoryUse { used: 41_000_000, held: 33_000_000, faults: 2000.0 };
+        seen.resources.memory.insert("prometheus".into(), used);
+        assert_eq!(only(short(&seen), "memory:prometheus").verdict, Verdict::Broken);
+    }
+
+    #[test]
     fn a_service_that_the_kernel_killed_is_broken_and_needs_more_memory() {
         let bench = Bench::new();
         let mut seen = seen(&bench, GB);
@@ -298,6 +386,7 @@ mod tests {
             free,
             used: 0.0,
             head: 0.0,
+            runs_with: None,
         }
     }
 

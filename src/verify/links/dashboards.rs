@@ -17,6 +17,7 @@ mod variables;
 
 use crate::deployed::stack::Stack;
 use crate::fix::Fix;
+use crate::verify::links::containers;
 use crate::verify::report::{Checked, Finding, Link};
 use crate::verify::snapshot::Snapshot;
 
@@ -39,6 +40,14 @@ pub async fn open(stack: &Stack) -> Result<OpenGrafana<'_>, Box<Finding>> {
 
 /// `seen`: `None` when the stack has no Grafana. `chain`: what the links before this one saw.
 pub fn judge(seen: Option<&DashboardsSnapshot>, chain: &Snapshot<'_>) -> Checked {
+    if let Some(removed) = chain.services.removed_of("grafana") {
+        let finding = Finding::broken("grafana", "Grafana", "Grafana does not run");
+        return Checked::new(
+            Link::Dashboards,
+            &[],
+            vec![finding.because(Some(containers::id(removed))).fix(Fix::up())],
+        );
+    }
     let Some(seen) = seen else {
         return Checked::not_checked(Link::Dashboards, "this stack has no Grafana", None);
     };

@@ -4,7 +4,7 @@ mod judge;
 mod look;
 mod scrape_error;
 
-pub use judge::{down, follow, judge, silent, unreachable};
+pub use judge::{down, follow, follow_in, judge, silent, unreachable};
 
 use crate::clients::prometheus::Target;
 use crate::deployed::Stack;

@@ -2,6 +2,9 @@
 //!
 //! Rules fix the severity and the name of an alert, so a route with a misspelt one is broken. Any other label may come
 //! with a series, and such a route is no fault.
+//!
+//! That nobody is notified works as it is configured, and is a warning: of a stack without receivers, and of a severity
+//! that no route names. Of critical alerts it is broken where receivers exist, since those were meant for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +13,11 @@ use crate::error::did_you_mean;
 use crate::fix::Fix;
 use crate::promql::MatchKind;
 use crate::routing::{Hit, Labels, Matcher, Receiver, Tree};
-use crate::verify::report::Finding;
+use crate::verify::report::{Finding, Verdict};
 
-/// Severities, and whether somebody must be notified of them.
-const SEVERITIES: [(&str, bool); 3] = [("critical", true), ("warning", true), ("info", false)];
+/// Severities, and what it is that nobody is notified of them.
+const SEVERITIES: [(&str, Verdict); 3] =
+    [("critical", Verdict::Broken), ("warning", Verdict::Warning), ("info", Verdict::Ok)];
 /// Alerts that are named as examples.
 const EXAMPLES: usize = 3;
 /// Values of a label that are named as examples.
@@ -26,14 +30,14 @@ pub fn judge(tree: &Tree, rules: &[&Rule]) -> (Vec<Finding>, Option<String>) {
     }
     let mut findings = Vec::new();
     let mut summary = Vec::new();
-    for (severity, needed) in SEVERITIES {
+    for (severity, lost) in SEVERITIES {
         let rules: Vec<&Rule> = rules.iter().copied().filter(|rule| severity_of(rule) == Some(severity)).collect();
         if rules.is_empty() {
             continue;
         }
         summary.push(format!("{severity} → {}", most_common_receivers(tree, &rules)));
-        if needed {
-            findings.extend(lost_severity(tree, severity, &rules));
+        if lost != Verdict::Ok {
+            findings.extend(lost_severity(tree, severity, lost, &rules));
         }
     }
     for node in tree.nodes() {
@@ -47,13 +51,13 @@ pub fn judge(tree: &Tree, rules: &[&Rule]) -> (Vec<Finding>, Option<String>) {
     (findings, (!summary.is_empty()).then(|| summary.join(", ")))
 }
 
-/// A stack whose alerts notify nobody. That is allowed, so it is a note.
+/// A stack whose alerts notify nobody.
 pub fn no_receivers(tree: &Tree) -> Option<Finding> {
     if tree.notifying().next().is_some() {
         return None;
     }
     let add = "add receivers and routes, such as `receivers: [{name: team, type: webhook, url: \"https://…\"}]`";
-    let finding = Finding::note("receivers", "alerts", "notify nobody: no receiver is configured");
+    let finding = Finding::warning("receivers", "alerts", "notify nobody: no receiver is configured");
     Some(finding.fix(Fix::spec("alerting", add).then(Fix::up())))
 }
 
@@ -89,7 +93,7 @@ fn most_common_receivers(tree: &Tree, rules: &[&Rule]) -> String {
 }
 
 /// A severity of which nobody is notified, at least for some of its rules.
-fn lost_severity(tree: &Tree, severity: &str, rules: &[&Rule]) -> Option<Finding> {
+fn lost_severity(tree: &Tree, severity: &str, verdict: Verdict, rules: &[&Rule]) -> Option<Finding> {
     let mut lost = Vec::new();
     for rule in rules {
         if tree.notified(&labels(rule)).is_empty() {
@@ -105,7 +109,12 @@ fn lost_severity(tree: &Tree, severity: &str, rules: &[&Rule]) -> Option<Finding
     let examples = lost.iter().take(EXAMPLES).copied().collect::<Vec<_>>().join(", ");
     let more = if lost.len() > EXAMPLES { format!(" and {} more", lost.len() - EXAMPLES) } else { String::new() };
     let to = tree.notifying_names().first().copied().unwrap_or_default();
-    let finding = Finding::broken(format!("route:severity={severity}"), format!("{severity} alerts"), what)
+    let (id, subject) = (format!("route:severity={severity}"), format!("{severity} alerts"));
+    let finding = match verdict {
+        Verdict::Broken => Finding::broken(id, subject, what),
+        _ => Finding::warning(id, subject, what),
+    };
+    let finding = finding
         .why(format!("no route leads to a receiver for {examples}{more}"))
         .fix(in_routes(format!("add `- {{match: {{severity: {severity}}}, to: {to}}}`")));
     Some(finding)
@@ -188,7 +197,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::verify::report::Verdict;
 
     fn rules() -> Vec<Rule> {
         [("HostDown", "critical"), ("DiskFull", "critical"), ("Slow", "warning"), ("Watchdog", "none"), ("Hint", "info")]
@@ -261,8 +269,24 @@ mod tests {
     fn a_stack_without_receivers_is_noted_once() {
         let nobody = Tree::parse(&json!({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}));
         let (findings, remark) = judge(&nobody.expect("a tree"), &[]);
-        assert_eq!((findings.len(), findings[0].id.as_str(), findings[0].verdict), (1, "receivers", Verdict::Note));
+        assert_eq!((findings.len(), findings[0].id.as_str(), findings[0].verdict), (1, "receivers", Verdict::Warning));
         assert_eq!(remark, None);
+    }
+
+    /// As in the README: who wants critical alerts only gets no warnings, by choice.
+    #[test]
+    fn a_stack_that_routes_critical_alerts_alone_has_a_warning_and_nothing_broken() {
+        let config = json!({
+            "route": {"receiver": "nobody", "routes": [{"receiver": "oncall", "matchers": ["severity=\"critical\""]}]},
+            "receivers": [{"name": "nobody"}, {"name": "oncall", "slack_configs": [{}]}],
+        });
+        let rules = rules();
+        let (findings, remark) = judge(&Tree::parse(&config).expect("a tree"), &rules.iter().collect::<Vec<_>>());
+        let seen: Vec<_> = findings.iter().map(|f| (f.id.as_str(), f.verdict)).collect();
+        assert_eq!(seen, [("route:severity=warning", Verdict::Warning), ("routes", Verdict::Ok)]);
+        assert_eq!(findings[0].what, "reach nobody");
+        assert!(findings[0].fix_text().contains("add `- {match: {severity: warning}, to: oncall}`"));
+        assert_eq!(remark.as_deref(), Some("critical → oncall, warning → nobody, info → nobody"));
     }
 
     #[test]

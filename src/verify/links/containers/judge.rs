@@ -1,8 +1,8 @@
 //! Is every container the one that was deployed, and does it run well?
 
-use std::collections::BTreeMap;
-
-use crate::compose::{self, values};
+use crate::clients::prometheus::Group;
+use crate::compose;
+use crate::deployed::resources::{Resources, data_volume};
 use crate::deployed::stack::{Deployed, Services};
 use crate::docker::{self, Inspection};
 use crate::fix::Fix;
@@ -11,11 +11,14 @@ use crate::render::Bundle;
 use crate::time;
 use crate::verify::links::containers::id;
 use crate::verify::links::containers::look::{Clocks, ContainerState, ContainersSnapshot};
-use crate::verify::memory;
 use crate::verify::report::{Checked, Finding, Link};
+use crate::verify::{memory, space};
 
 /// Restarts are a fault while the last one is this recent, in seconds; later they are worth knowing.
 const RECENT: f64 = 900.0;
+/// A container with so many restarts that runs for less than this, in seconds, is between two crashes: the daemon starts
+/// counting its pauses anew after ten seconds.
+const LOOPING: (i64, f64) = (3, 10.0);
 const MIB: u64 = 1_048_576;
 
 /// `now` is in seconds since 1970, by the clock of the Docker host.
@@ -26,6 +29,8 @@ pub fn judge(services: &Services, bundle: Option<&Bundle>, snapshot: &Containers
         let state = snapshot.services.get(name).unwrap_or(&gone);
         findings.extend(container(name, deployed, bundle, state, now));
     }
+    let removed = services.removed.iter();
+    findings.extend(removed.map(|name| Finding::broken(id(name), name, "was removed").fix(Fix::up())));
     findings.extend(missing(services, bundle));
     findings.extend(clocks(&snapshot.clocks));
     Checked::new(Link::Containers, &[("container", services.len())], findings)
@@ -34,7 +39,7 @@ pub fn judge(services: &Services, bundle: Option<&Bundle>, snapshot: &Containers
 /// Services of the spec that the host does not have.
 fn missing(services: &Services, bundle: Option<&Bundle>) -> Vec<Finding> {
     let wanted = bundle.map(|bundle| bundle.compose.services.keys()).into_iter().flatten();
-    let missing = wanted.filter(|name| !services.contains_key(*name));
+    let missing = wanted.filter(|name| !services.contains_key(*name) && !services.removed.contains(*name));
     missing.map(|name| Finding::broken(id(name), name, "is in the spec but not deployed").fix(Fix::up())).collect()
 }
 
@@ -53,13 +58,14 @@ fn container(
             return vec![Finding::broken(id(name), name, "cannot be inspected").why(error).fix(inspect)];
         }
     };
-    if let Some(finding) = not_running(name, deployed, found, &state.log) {
+    if let Some(finding) = not_running(name, deployed, found, &state.log, now) {
         return vec![finding];
     }
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(files(name, deployed, state.files.as_deref()));
     findings.extend(settings(name, deployed, found));
-    findings.extend(restarts(name, deployed, found, now));
+    findings.extend(network(name, deployed, found));
+    findings.extend(restarts(name, deployed, found, &state.log, now));
     findings.extend(bundle.and_then(|bundle| pending(name, deployed, bundle)));
     if findings.iter().all(|finding| !finding.is_broken()) {
         findings.insert(0, Finding::ok(id(name), name));
@@ -68,12 +74,13 @@ fn container(
 }
 
 /// A container that is paused, has stopped, keeps restarting or is unhealthy.
-fn not_running(name: &str, deployed: &Deployed, found: &Inspection, log: &[String]) -> Option<Finding> {
+fn not_running(name: &str, deployed: &Deployed, found: &Inspection, log: &[String], now: f64) -> Option<Finding> {
     if found.paused {
         let unpause = Fix::docker(["unpause", &deployed.container.name]);
         return Some(Finding::broken(id(name), name, "is paused").fix(unpause));
     }
-    let mut finding = if found.restarting {
+    let looping = found.restarting || found.restarts >= LOOPING.0 && age(found, now).is_some_and(|age| age < LOOPING.1);
+    let mut finding = if looping {
         Finding::broken(id(name), name, format!("keeps restarting: {}", times(found.restarts)))
     } else if !found.running {
         Finding::broken(id(name), name, format!("has stopped with exit status {}", found.exit_code))
@@ -86,30 +93,47 @@ fn not_running(name: &str, deployed: &Deployed, found: &Inspection, log: &[Strin
         return Some(finding.why(memory::killed(found.memory_limit)).fix(memory::raise(name, found.memory_limit)));
     }
     let check = found.health_output.lines().next_back().unwrap_or_default();
-    if found.running && !found.restarting && !check.is_empty() {
+    if found.running && !looping && !check.is_empty() {
         finding = finding.why(format!("its health check says: {check}"));
     }
     // A line about an error explains more than the exit status, unless somebody stopped it.
-    let stopped_by_hand = matches!(found.exit_code, 0 | 137 | 143) && !found.restarting;
-    if let Some(line) = docker::error_or_last_line(log).filter(|_| !stopped_by_hand) {
+    let stopped_by_hand = matches!(found.exit_code, 0 | 137 | 143) && !looping;
+    let reason = docker::error_or_last_line(log).filter(|_| !stopped_by_hand);
+    if let Some(line) = &reason {
         finding = finding.why(format!("its log says: {line}"));
     }
-    Some(finding.fix(Fix::up()))
+    Some(finding.fix(match full_volume(deployed, reason.as_deref()) {
+        Some(volume) => space::make_room(name, &volume).then(Fix::up()),
+        None => Fix::up(),
+    }))
+}
+
+/// The volume that the last words of a service are about, when they say that it is full.
+fn full_volume(deployed: &Deployed, reason: Option<&str>) -> Option<String> {
+    let (key, _) = data_volume(deployed).filter(|_| reason.is_some_and(space::is_said))?;
+    Some(format!("{}_{key}", deployed.container.label(label::STACK)))
+}
+
+/// Seconds since it was last started.
+fn age(found: &Inspection, now: f64) -> Option<f64> {
+    time::parse(&found.started_at).map(|started| now - started)
 }
 
 fn times(restarts: i64) -> String {
     if restarts == 1 { "1 restart so far".into() } else { format!("{restarts} restarts so far") }
 }
 
-/// Containers that use nearly all of their memory. `used` is in bytes, by service.
-pub fn memory(services: &Services, used: &BTreeMap<String, u64>) -> Vec<Finding> {
+/// Containers that lack memory or room for their data. A Prometheus that cannot write says so of its rules: `groups`.
+pub fn lacks(services: &Services, resources: &Resources, groups: &[Group]) -> Vec<Finding> {
+    let mut rules = groups.iter().flat_map(|group| &group.rules);
+    let said = rules.any(|rule| rule.last_error.as_deref().is_some_and(space::is_said));
     let mut findings = Vec::new();
     for (name, deployed) in services.iter() {
-        let limit = deployed.service.mem_limit.as_deref().and_then(values::bytes).unwrap_or_default();
-        let used = used.get(name).copied().unwrap_or_default();
-        let Some(share) = memory::near_limit(used, limit) else { continue };
-        let what = format!("uses {share} % of its memory limit of {} MiB", limit / MIB);
-        findings.push(Finding::broken(format!("memory:{name}"), name, what).fix(memory::raise(name, limit)));
+        let memory = resources.memory.get(name);
+        findings.extend(memory.and_then(|memory| memory::judge(name, deployed.memory_limit(), memory)));
+        let volume = resources.volumes.get(name);
+        let said = said && deployed.component() == "prometheus";
+        findings.extend(volume.and_then(|volume| space::judge(name, volume, said)));
     }
     findings
 }
@@ -132,9 +156,9 @@ fn files(name: &str, deployed: &Deployed, now: Option<&str>) -> Option<Finding> 
 /// Settings that somebody changed on the container itself, where its labels do not show it.
 fn settings(name: &str, deployed: &Deployed, found: &Inspection) -> Option<Finding> {
     let service = &deployed.service;
-    let limit = service.mem_limit.as_deref().and_then(values::bytes);
+    let limit = deployed.memory_limit();
     let mut changed = Vec::new();
-    if limit.is_some_and(|limit| limit != found.memory_limit) {
+    if limit > 0 && limit != found.memory_limit {
         changed.push(match found.memory_limit {
             0 => "no memory limit".into(),
             bytes => format!("memory limit {} MiB", bytes / MIB),
@@ -146,21 +170,43 @@ fn settings(name: &str, deployed: &Deployed, found: &Inspection) -> Option<Findi
     if service.command.as_ref().is_some_and(|command| *command != found.command) {
         changed.push("another command".into());
     }
+    let mut fix = recreate(deployed);
+    if let Some(policy) = service.restart.as_deref().filter(|policy| *policy != found.restart_policy) {
+        if changed.is_empty() {
+            fix = Fix::docker(["update", "--restart", policy, &deployed.container.name]);
+        }
+        changed.push(match found.restart_policy.as_str() {
+            "no" | "" => "nothing restarts it when it ends".into(),
+            other => format!("restart policy {other}"),
+        });
+    }
     if changed.is_empty() {
         return None;
     }
     let what = format!("does not run as it was deployed: {}", changed.join(", "));
-    Some(Finding::broken(format!("settings:{name}"), name, what).fix(recreate(deployed)))
+    Some(Finding::broken(format!("settings:{name}"), name, what).fix(fix))
 }
 
-fn restarts(name: &str, deployed: &Deployed, found: &Inspection, now: f64) -> Option<Finding> {
+/// Is it still in the network that all services of the stack are in?
+fn network(name: &str, deployed: &Deployed, found: &Inspection) -> Option<Finding> {
+    let stack = deployed.container.label(label::STACK);
+    let network = format!("{stack}_{}", compose::DEFAULT_NETWORK);
+    if stack.is_empty() || found.addresses.contains_key(&network) {
+        return None;
+    }
+    let connect = ["network", "connect", "--alias", name, &network, &deployed.container.name];
+    let finding = Finding::broken(format!("network:{name}"), name, format!("is not in the network `{network}`"));
+    Some(finding.why("no other service reaches it").fix(Fix::docker(connect)))
+}
+
+fn restarts(name: &str, deployed: &Deployed, found: &Inspection, log: &[String], now: f64) -> Option<Finding> {
     if found.restarts == 0 {
         return None;
     }
     let id = format!("restarts:{name}");
     let number = if found.restarts == 1 { "once".into() } else { format!("{} times", found.restarts) };
     let what = format!("has restarted {number} since it was deployed");
-    let recent = time::parse(&found.started_at).is_some_and(|started| now - started < RECENT);
+    let recent = age(found, now).is_some_and(|age| age < RECENT);
     if !recent {
         return Some(Finding::note(id, name, what));
     }
@@ -170,7 +216,11 @@ fn restarts(name: &str, deployed: &Deployed, found: &Inspection, now: f64) -> Op
     }
     let logs = Fix::watchpost(["logs", name]).note("shows why");
     let restart = Fix::docker(["restart", &deployed.container.name]).note("clears the count");
-    Some(finding.why(format!("it ended with exit status {}", found.exit_code)).fix(logs.then(restart)))
+    let mut finding = finding.why(format!("it ended with exit status {}", found.exit_code));
+    if let Some(line) = docker::error_line(log) {
+        finding = finding.why(format!("its log says: {line}"));
+    }
+    Some(finding.fix(logs.then(restart)))
 }
 
 /// Changes of the spec that nobody has deployed.
@@ -194,9 +244,13 @@ fn clocks(clocks: &Clocks) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::compose::Service;
+    use crate::deployed::resources::VolumeSpace;
     use crate::deployed::stack::testing;
+    use crate::docker::{MemoryUse, Space};
     use crate::verify::clock::ClockReading;
     use crate::verify::report::Verdict;
 
@@ -353,15 +407,108 @@ mod tests {
     }
 
     #[test]
-    fn memory_near_its_limit_is_broken() {
+    fn a_service_that_lacks_memory_or_room_is_broken_and_one_that_was_not_measured_is_not() {
         let services = Services::from([("prometheus".to_owned(), deployed())]);
-        let used = |mib: u64| memory(&services, &BTreeMap::from([("prometheus".to_owned(), mib * MIB)]));
-        assert_eq!(used(100), []);
-        assert_eq!(memory(&services, &BTreeMap::new()), [], "a container that does not run");
-        let found = used(120).remove(0);
-        assert_eq!((found.id.as_str(), found.verdict), ("memory:prometheus", Verdict::Broken));
-        assert_eq!(found.what, "uses 93 % of its memory limit of 128 MiB");
-        assert!(found.fix_text().starts_with("watchpost up --set prometheus.memory=256m"));
+        let lacks = |resources: &Resources, groups: &[Group]| -> Vec<String> {
+            lacks(&services, resources, groups).into_iter().map(|finding| finding.id).collect()
+        };
+        assert!(lacks(&Resources::default(), &[]).is_empty(), "a container that does not run");
+        let memory = MemoryUse { used: 120 * MIB, held: 120 * MIB, faults: 0.0 };
+        let folder = "/prometheus".to_owned();
+        let space = Space { size: 1_500_000, free: 400_000 };
+        let mut resources = Resources::default();
+        resources.volumes.insert("prometheus".into(), VolumeSpace { volume: "v".into(), folder, space });
+        assert!(lacks(&resources, &[]).is_empty());
+        resources.memory.insert("prometheus".into(), memory);
+        assert_eq!(lacks(&resources, &[]), ["memory:prometheus"]);
+        // Recorded from Prometheus 3.5 on a full volume.
+        let rule = serde_json::json!({"name": "Watchdog", "query": "vector(1)", "type": "alerting", "health": "err",
+            "lastError": "write to WAL: log samples: write /prometheus/wal/00000000: no space left on device"});
+        let group =
+            serde_json::json!({"name": "g", "file": "f", "interval": 15, "lastEvaluation": "", "rules": [rule]});
+        let group: Group = serde_json::from_value(group).expect("a group");
+        assert_eq!(lacks(&resources, &[group]), ["memory:prometheus", "disk:prometheus"]);
+    }
+
+    #[test]
+    fn a_service_that_was_removed_is_named_once_with_and_without_a_spec() {
+        let mut services = Services::from([("prometheus".to_owned(), deployed())]);
+        services.removed.insert("alertmanager".into());
+        let snapshot = ContainersSnapshot {
+            services: BTreeMap::from([("prometheus".to_owned(), healthy())]),
+            clocks: Clocks::default(),
+        };
+        let mut bundle = Bundle::default();
+        bundle.compose.services.insert("prometheus".into(), deployed().service);
+        bundle.compose.services.insert("alertmanager".into(), Service::default());
+        for bundle in [None, Some(&bundle)] {
+            let checked = judge(&services, bundle, &snapshot, NOW);
+            let broken: Vec<_> = checked.broken().map(|f| (f.id.as_str(), f.what.as_str(), f.fix_text())).collect();
+            assert_eq!(broken, [("container:alertmanager", "was removed", "watchpost up".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_container_outside_the_network_of_its_stack_is_connected_again() {
+        let mut deployed = deployed();
+        deployed.container.labels.insert(label::STACK.into(), "shop".into());
+        let found = |network: &str| {
+            let addresses = [(network.to_owned(), "172.18.0.3".to_owned())].into();
+            network_finding(&deployed, &Inspection { addresses, ..Inspection::default() })
+        };
+        assert_eq!(found("shop_default"), None);
+        let apart = found("other").expect("broken");
+        assert_eq!((apart.id.as_str(), apart.verdict), ("network:prometheus", Verdict::Broken));
+        assert_eq!(apart.fix_text(), "docker network connect --alias prometheus shop_default shop-prometheus-1");
+    }
+
+    fn network_finding(deployed: &Deployed, found: &Inspection) -> Option<Finding> {
+        network("prometheus", deployed, found)
+    }
+
+    #[test]
+    fn a_restart_policy_that_was_changed_is_put_back() {
+        let mut deployed = deployed();
+        deployed.service.restart = Some("unless-stopped".into());
+        let judged = |policy: &str, memory: u64| {
+            let found = Inspection { restart_policy: policy.into(), memory_limit: memory, ..Inspection::default() };
+            let found = Inspection { image: deployed.service.image.clone(), command: vec!["--config".into()], ..found };
+            settings("prometheus", &deployed, &found)
+        };
+        assert_eq!(judged("unless-stopped", 128 * MIB), None);
+        let changed = judged("no", 128 * MIB).expect("broken");
+        assert_eq!(changed.what, "does not run as it was deployed: nothing restarts it when it ends");
+        assert_eq!(changed.fix_text(), "docker update --restart unless-stopped shop-prometheus-1");
+        let both = judged("on-failure", 0).expect("broken");
+        assert!(both.what.ends_with(": no memory limit, restart policy on-failure"), "{both:?}");
+        assert!(both.fix_text().starts_with("docker rm -f"), "{both:?}");
+    }
+
+    #[test]
+    fn a_container_between_two_crashes_keeps_restarting_for_the_reason_in_its_log() {
+        let looping = |seconds_ago: f64, log: &str| {
+            let state = with(|found| {
+                (found.restarts, found.exit_code) = (4, 2);
+                found.started_at = time::text(NOW - seconds_ago);
+            });
+            ContainerState { log: vec![log.to_owned()], ..state }
+        };
+        let crash = found(looping(2.0, "panic: no memory for a map"), "container:prometheus");
+        assert_eq!(crash.what, "keeps restarting: 4 restarts so far");
+        assert_eq!(
+            (crash.why[0].as_str(), crash.fix_text()),
+            ("its log says: panic: no memory for a map", "watchpost up".into())
+        );
+        let later = found(looping(60.0, "level=ERROR err=\"bad flag\""), "restarts:prometheus");
+        assert_eq!(later.why, ["it ended with exit status 2", "its log says: bad flag"]);
+        let mut deployed = deployed();
+        deployed.service.volumes = vec!["prometheus-data:/prometheus".into()];
+        deployed.container.labels.insert(label::STACK.into(), "shop".into());
+        let state = looping(2.0, "x");
+        let inspection = state.inspection.as_ref().ok().and_then(Option::as_ref).expect("a container");
+        let full = ["level=ERROR err=\"open /prometheus/wal: no space left on device\"".to_owned()];
+        let full = not_running("prometheus", &deployed, inspection, &full, NOW).expect("broken");
+        assert!(full.fix_text().starts_with("free space on the disk of the volume `shop_prometheus-data`"), "{full:?}");
     }
 
     #[test]

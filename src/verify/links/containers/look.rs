@@ -24,7 +24,7 @@ pub struct ContainerState {
     pub inspection: Result<Option<Inspection>, String>,
     /// For a service that has files: their hash as they are now; `None` when they are unreadable.
     pub files: Option<String>,
-    /// The end of its log, for one that does not run well; without secrets.
+    /// The end of its log, for one that does not run well or has restarted; without secrets.
     pub log: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ async fn container(stack: &Stack, name: &str, deployed: &Deployed) -> ContainerS
 }
 
 fn runs_well(container: &Inspection) -> bool {
-    container.running && !container.restarting && container.health != Health::Unhealthy
+    container.running && !container.restarting && container.restarts == 0 && container.health != Health::Unhealthy
 }
 
 async fn files_hash(stack: &Stack, name: &str, deployed: &Deployed) -> Option<String> {
@@ -74,14 +74,4 @@ async fn clocks(stack: &Stack) -> Clocks {
         None => None,
     };
     Clocks { host, prometheus }
-}
-
-/// Bytes of memory in use, by service. Apart from the rest, since the daemon takes a second to answer.
-pub async fn memory(stack: &Stack) -> BTreeMap<String, u64> {
-    let running = stack.services.iter().filter(|(_, deployed)| deployed.is_running());
-    let used = running.map(async |(name, deployed)| {
-        let used = docker::memory_in_use(&stack.client, &deployed.container.id).await?;
-        Some((name.clone(), used))
-    });
-    join_all(used).await.into_iter().flatten().collect()
 }

@@ -10,6 +10,7 @@ use crate::compose::Secret;
 use crate::deployed::stack::{Deployed, Services};
 use crate::docker;
 use crate::fix::Fix;
+use crate::verify::chain;
 use crate::verify::links::containers;
 use crate::verify::reload;
 use crate::verify::report::{Checked, Finding, Link};
@@ -38,6 +39,9 @@ pub fn judge(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot) -> Checked {
 
 /// A link that needs Prometheus, without it.
 pub fn unreachable(link: Link, services: &Services, error: &str) -> Checked {
+    if let Some(removed) = services.removed_of("prometheus") {
+        return Checked::new(link, &[], vec![silent(link, removed, false, error)]);
+    }
     let Some((name, deployed)) = services.first_of("prometheus") else {
         return Checked::not_checked(link, "this stack has no Prometheus", None);
     };
@@ -65,18 +69,27 @@ pub fn down(checked: &Checked, snapshot: &Snapshot<'_>) -> Vec<Down> {
     down
 }
 
-/// Targets whose container is broken follow from that.
+/// Targets whose container does not do its work follow from that.
 pub fn follow(mut targets: Checked, containers: &Checked, snapshot: &Snapshot<'_>) -> Checked {
-    let broken: BTreeSet<&str> = containers.broken().map(|finding| finding.id.as_str()).collect();
+    follow_in(&mut targets, containers, snapshot);
+    targets
+}
+
+/// The same once memory and disks are known: a Prometheus that lacks memory gives up scrapes that would be answered.
+pub fn follow_in(targets: &mut Checked, containers: &Checked, snapshot: &Snapshot<'_>) {
+    let prometheus = snapshot.services.first_of("prometheus").map_or("prometheus", |(name, _)| name);
+    let slow = chain::what_ails(prometheus, containers).filter(|cause| cause.id.starts_with("memory:"));
     let all = snapshot.targets.as_deref().unwrap_or_default();
     for finding in targets.findings.iter_mut().filter(|finding| finding.is_broken()) {
         let Some(target) = all.iter().find(|target| id(target) == finding.id) else { continue };
-        let container = containers::id(address(&target.scrape_url).0);
-        if broken.contains(container.as_str()) {
-            finding.because = Some(container);
+        let (host, port) = address(&target.scrape_url);
+        let timed_out = explain(&target.last_error, host, port, "").failure == ScrapeFailure::TimedOut;
+        let cause = chain::what_ails(host, containers).or(slow.filter(|_| timed_out));
+        if let Some(cause) = cause {
+            finding.because = Some(cause.id.clone());
+            finding.fix.clone_from(&cause.fix);
         }
     }
-    targets
 }
 
 fn target(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -> Finding {

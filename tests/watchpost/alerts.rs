@@ -173,7 +173,7 @@ fn fix_of(report: &Value, id: &str) -> String {
 fn a_break_between_prometheus_and_a_receiver_is_named_and_its_fix_fixes_it() {
     let stack = quick("");
     stack.up();
-    // No receiver is worth a note, and not a fault.
+    // Without a receiver nobody is notified: a warning, and not a fault.
     let report = verify(&stack, 0);
     assert!(findings(&report).iter().any(|f| f.contains("notify nobody: no receiver is configured")), "{report:#}");
     stack.run(&["alerts", "test"]).expect(6).prints("no receiver is configured");

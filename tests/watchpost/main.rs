@@ -13,6 +13,7 @@ mod doctor;
 mod down;
 mod failure;
 mod gate;
+mod hosts;
 mod init;
 mod known;
 mod layering;

@@ -33,6 +33,13 @@ fn up(stack: &Stack, status: i32) -> Output {
 #[test]
 fn a_healthy_stack_has_no_broken_link_and_up_says_so() {
     let stack = Stack::new("standard", "");
+    // Without a receiver nobody is notified, and `up` says the way out.
+    up(&stack, 0).says("notify nobody: no receiver is configured").says("add receivers and routes");
+    let somebody = "alerting:\n  receivers: [{name: team, type: webhook, url: \"http://127.0.0.1:9/\"}]\n  \
+                    routes: [{match: {severity: critical}, to: team}]\n";
+    stack.write("standard", "", somebody);
+    up(&stack, 0).says("warning alerts reach nobody");
+    stack.edit("{match: {severity: critical}, to: team}", "{to: team}");
     let output = up(&stack, 0);
     for said in ["6 containers ✓", "6 targets ✓", "rules ✓", "alerting ✓", "7 dashboards ✓", "queries ✓"] {
         assert!(output.stderr.contains(said), "{said} is not in {}", output.stderr);

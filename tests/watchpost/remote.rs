@@ -66,7 +66,9 @@ fn a_stack_is_deployed_gated_and_verified_through_the_api_alone() {
     // The Redis exporter's image has neither a shell nor wget: nobody can ask it from inside.
     let components =
         format!("  redis-exporter: [{{name: cache, address: \"{}:6379\", network: {}}}]\n", redis.0, network.0);
-    stack.write("minimal", &components, "");
+    let somebody =
+        "alerting: {receivers: [{name: team, type: webhook, url: \"http://127.0.0.1:9/\"}], routes: [{to: team}]}\n";
+    stack.write("minimal", &components, somebody);
     let host = over_tcp();
     let output = stack.command(&["up", "--yes"]).env("DOCKER_HOST", &host).run().expect(0);
     assert!(output.stderr.contains(&host), "{}", output.stderr);

@@ -231,9 +231,9 @@ fn the_scanner_finds_a_flag_that_does_not_exist() {
 /// The shapes of Docker's commands; that they work is tried on a real stack.
 #[test]
 fn commands_for_docker_have_known_shapes() {
-    const VERBS: [&str; 16] = [
+    const VERBS: [&str; 17] = [
         "cp", "exec", "info", "inspect", "kill", "load", "login", "logs", "network", "ps", "pull", "restart", "rm",
-        "start", "system", "unpause",
+        "start", "system", "unpause", "update",
     ];
     let mut wrong = Vec::new();
     for (path, source) in sources() {

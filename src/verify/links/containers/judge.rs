@@ -102,16 +102,18 @@ fn not_running(name: &str, deployed: &Deployed, found: &Inspection, log: &[Strin
     if let Some(line) = &reason {
         finding = finding.why(format!("its log says: {line}"));
     }
-    Some(finding.fix(match full_volume(deployed, reason.as_deref()) {
-        Some(volume) => space::make_room(name, &volume).then(Fix::up()),
-        None => Fix::up(),
-    }))
+    Some(finding.fix(reason.and_then(|reason| fix_of(name, deployed, &reason)).unwrap_or_else(Fix::up)))
 }
 
-/// The volume that the last words of a service are about, when they say that it is full.
-fn full_volume(deployed: &Deployed, reason: Option<&str>) -> Option<String> {
-    let (key, _) = data_volume(deployed).filter(|_| reason.is_some_and(space::is_said))?;
-    Some(format!("{}_{key}", deployed.container.label(label::STACK)))
+/// The fix for the last words of a service, where starting it again would only repeat them.
+fn fix_of(name: &str, deployed: &Deployed, reason: &str) -> Option<Fix> {
+    // Its volume has data sources of these names with other uids: https://github.com/grafana/grafana/issues/110740
+    if deployed.component() == "grafana" && reason.contains("atasource provisioning error") {
+        return Some(Fix::set(format_args!("{name}.replace_data_sources"), true));
+    }
+    let (key, _) = data_volume(deployed).filter(|_| space::is_said(reason))?;
+    let volume = format!("{}_{key}", deployed.container.label(label::STACK));
+    Some(space::make_room(name, &volume).then(Fix::up()))
 }
 
 /// Seconds since it was last started.
@@ -509,6 +511,9 @@ mod tests {
         let full = ["level=ERROR err=\"open /prometheus/wal: no space left on device\"".to_owned()];
         let full = not_running("prometheus", &deployed, inspection, &full, NOW).expect("broken");
         assert!(full.fix_text().starts_with("free space on the disk of the volume `shop_prometheus-data`"), "{full:?}");
+        let grafana = testing::deployed("shop", "grafana", Service::default());
+        let uid = fix_of("grafana", &grafana, "Datasource provisioning error: data source not found").expect("a fix");
+        assert_eq!(uid.to_string(), "watchpost up --set grafana.replace_data_sources=true");
     }
 
     #[test]

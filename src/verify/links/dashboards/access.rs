@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::grafana::{DataSource, Grafana, Login, admin_tool};
 use crate::deployed::stack::{Deployed, Stack};
+use crate::docker;
 use crate::fix::{Fix, quoted};
 use crate::verify::links::dashboards::data_sources;
 use crate::verify::report::Finding;
@@ -130,8 +131,7 @@ pub fn judge(access: &Access) -> Finding {
 
 /// The last error in the log says more than that Grafana is down.
 fn down(access: &Access, mut finding: Finding) -> Finding {
-    let last_error = access.log.iter().rev().find(|line| line.to_lowercase().contains("error"));
-    if let Some(line) = last_error.or(access.log.last()) {
+    if let Some(line) = docker::error_or_last_line(&access.log) {
         finding = finding.why(format!("its log ends with: {line}"));
     }
     // https://github.com/grafana/grafana/issues/110740

@@ -75,16 +75,18 @@ pub fn follow(mut targets: Checked, containers: &Checked, snapshot: &Snapshot<'_
     targets
 }
 
-/// The same once memory and disks are known: a Prometheus that lacks memory gives up scrapes that would be answered.
+/// The same once memory and disks are known: a Prometheus that lacks memory gives up scrapes that would be answered, and
+/// one outside the network reaches nobody.
 pub fn follow_in(targets: &mut Checked, containers: &Checked, snapshot: &Snapshot<'_>) {
     let prometheus = snapshot.services.first_of("prometheus").map_or("prometheus", |(name, _)| name);
-    let slow = chain::what_ails(prometheus, containers).filter(|cause| cause.id.starts_with("memory:"));
+    let ailing = chain::what_ails(prometheus, containers);
     let all = snapshot.targets.as_deref().unwrap_or_default();
     for finding in targets.findings.iter_mut().filter(|finding| finding.is_broken()) {
         let Some(target) = all.iter().find(|target| id(target) == finding.id) else { continue };
         let (host, port) = address(&target.scrape_url);
         let timed_out = explain(&target.last_error, host, port, "").failure == ScrapeFailure::TimedOut;
-        let cause = chain::what_ails(host, containers).or(slow.filter(|_| timed_out));
+        let own = |cause: &&Finding| cause.id.starts_with("network:") || timed_out && cause.id.starts_with("memory:");
+        let cause = chain::what_ails(host, containers).or(ailing.filter(own));
         if let Some(cause) = cause {
             finding.because = Some(cause.id.clone());
             finding.fix.clone_from(&cause.fix);
@@ -386,6 +388,25 @@ mod tests {
         assert_eq!(found.because.as_deref(), Some("container:node-exporter"));
         let down = down(&checked, &snapshot);
         assert_eq!((down.len(), down[0].job.as_str()), (1, "node"));
+    }
+
+    #[test]
+    fn a_prometheus_without_memory_or_network_is_the_cause_of_the_scrapes_that_it_gives_up() {
+        let catalog = catalog();
+        let target = |error: &str| target_named("node", "http://node-exporter:9100/metrics", "down", error);
+        let because = |ailing: &str, error: &str| {
+            let snapshot = snapshot(&catalog, vec![target(error)]);
+            let cause = Finding::broken(ailing, "prometheus", "x").fix(Fix::words("the fix"));
+            let containers = Checked::new(Link::Containers, &[], vec![cause]);
+            let checked = follow(judge(&snapshot, &TargetsSnapshot::default()), &containers, &snapshot);
+            only(&checked.findings, "target:node/node-exporter").because.clone()
+        };
+        let memory = "memory:prometheus";
+        assert_eq!(because(memory, "context deadline exceeded").as_deref(), Some(memory));
+        assert_eq!(because(memory, "connection refused"), None, "nobody listens, whoever asks");
+        let network = "network:prometheus";
+        assert_eq!(because(network, "lookup node-exporter: no such host").as_deref(), Some(network));
+        assert_eq!(because("memory:grafana", "context deadline exceeded"), None);
     }
 
     #[test]

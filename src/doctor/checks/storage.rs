@@ -56,6 +56,10 @@ pub fn short(seen: &Seen<'_>) -> Vec<Finding> {
 pub fn disk(seen: &Seen<'_>) -> Vec<Finding> {
     let (id, subject) = ("storage:disk", "disk");
     let Ok(prometheus) = &seen.prometheus else { return no_prometheus(seen, id, subject) };
+    if full(seen).iter().any(|finding| finding.is_broken() && finding.subject == prometheus.service) {
+        // What it would need is of no use before there is room.
+        return Vec::new();
+    }
     match measured(seen, prometheus) {
         Ok(disk) => vec![judge(&disk, &prometheus.service)],
         Err(why) => vec![Finding::not_checked(id, subject, why)],
@@ -354,7 +358,9 @@ mod tests {
         };
         seen.resources.volumes.insert("prometheus".into(), volume(0));
         assert_eq!(only(full(&seen), "disk:prometheus").verdict, Verdict::Broken);
+        assert!(disk(&seen).is_empty(), "said once");
         // Not what node-exporter sees of the disk around it.
+        seen.resources.volumes.insert("prometheus".into(), volume(1_400_000));
         assert_eq!(only(disk(&seen), "storage:disk").verdict, Verdict::Broken);
         seen.services[0].details.memory_limit = 40 << 20;
         let used = MemoryUse { used: 41_000_000, held: 33_000_000, faults: 2000.0 };

@@ -1,15 +1,22 @@
 //! Asks Docker about every container of the stack, and about the clocks.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::deployed::stack::{Deployed, Stack};
 use crate::docker::{self, Inspection};
+use crate::error::Error;
 use crate::plan::observed::{Health, label};
 use crate::render::hash_files;
+use crate::units::parse_duration;
 use crate::verify::clock::ClockReading;
+
+/// Seconds; a check that comes more rarely is not waited for.
+const LONGEST_CHECK: f64 = 8.0;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the containers of a stack were like at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,13 +51,27 @@ pub async fn look(stack: &Stack) -> ContainersSnapshot {
 }
 
 async fn container(stack: &Stack, name: &str, deployed: &Deployed) -> ContainerState {
-    let inspection = docker::inspect(&stack.client, &deployed.container.id).await;
-    let inspection = inspection.map_err(|error| format!("{error:#}"));
+    let inspection = inspect(stack, deployed).await.map_err(|error| format!("{error:#}"));
     let well = inspection.iter().flatten().all(runs_well);
     ContainerState {
         inspection,
         files: files_hash(stack, name, deployed).await,
         log: if well { Vec::new() } else { stack.log(name).await },
+    }
+}
+
+/// Health is that of the last check, which failed while the container was paused: the next one is waited for.
+async fn inspect(stack: &Stack, deployed: &Deployed) -> Result<Option<Inspection>, Error> {
+    let check = deployed.service.healthcheck.as_ref();
+    let interval = check.and_then(|check| parse_duration(check.interval.as_deref()?)).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs_f64(interval.min(LONGEST_CHECK)) + PAUSE;
+    loop {
+        let found = docker::inspect(&stack.client, &deployed.container.id).await?;
+        let unhealthy = |found: &Inspection| found.running && !found.paused && found.health == Health::Unhealthy;
+        if !found.as_ref().is_some_and(unhealthy) || Instant::now() >= deadline {
+            return Ok(found);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -226,7 +226,7 @@ impl Proposal<'_> {
                 continue;
             }
             let mut single: Vec<Accept> = findings.iter().map(|finding| self.single(finding)).collect();
-            single.sort_by(|a, b| a.words().cmp(&b.words()));
+            single.sort_by_key(Accept::words);
             single.dedup();
             entries.extend(single);
         }

@@ -92,11 +92,11 @@ impl PastFinding {
 impl Baseline {
     /// Reads what `verify -o json` wrote; `name` is how errors call the file.
     pub fn read(name: &str, text: &str) -> Result<Self> {
-        let hint = format!("write one with `watchpost verify -o json > {name}`");
+        let hint = "write one with `watchpost verify -o json > proof.json`";
         let json: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|error| Error::new(format!("`{name}` is not valid JSON")).cause(error).hint(&hint))?;
+            .map_err(|error| Error::new(format!("`{name}` is not valid JSON")).cause(error).hint(hint))?;
         let past = Past::deserialize(&json).map_err(|error| {
-            Error::new(format!("`{name}` is not a report of `watchpost verify -o json`")).cause(error).hint(&hint)
+            Error::new(format!("`{name}` is not a report of `watchpost verify -o json`")).cause(error).hint(hint)
         })?;
         let link = |past: PastLink| {
             Checked::new(past.link, &[], past.findings.into_iter().map(PastFinding::into_finding).collect())
@@ -106,7 +106,7 @@ impl Baseline {
 }
 
 /// The broken findings' ids and causes, of the links that `wanted` picks.
-fn broken<'a>(links: &'a [Checked], wanted: impl Fn(&Finding) -> bool) -> (HashSet<&'a str>, HashSet<Cause>) {
+fn broken(links: &[Checked], wanted: impl Fn(&Finding) -> bool) -> (HashSet<&str>, HashSet<Cause>) {
     let index = Index::new(links);
     let findings = || links.iter().flat_map(|checked| &checked.findings).filter(|finding| wanted(finding));
     (findings().map(|finding| finding.id.as_str()).collect(), findings().map(|finding| index.cause(finding)).collect())
@@ -222,7 +222,7 @@ mod tests {
         ] {
             let error = Baseline::read("a.json", text).expect_err(text);
             assert_eq!(error.message, said);
-            assert_eq!(error.hint.as_deref(), Some("write one with `watchpost verify -o json > a.json`"));
+            assert_eq!(error.hint.as_deref(), Some("write one with `watchpost verify -o json > proof.json`"));
         }
     }
 }

@@ -169,7 +169,7 @@ impl Editor<'_> {
                     let Some((key, value)) = nested(&path[depth..], addition) else { return Vec::new() };
                     return match key_of_part {
                         Some(written) if matches!(part.shape, Shape::Inline) => {
-                            self.into_nothing(written, part, Addition::Entry(&key, &value))
+                            self.after_nothing(written, part, Addition::Entry(&key, &value))
                         }
                         _ => self.entry(part, std::ptr::eq(part, top), &key, &value),
                     };
@@ -181,13 +181,13 @@ impl Editor<'_> {
             (Shape::Mapping { .. }, Addition::Entry(key, value)) => {
                 self.entry(part, std::ptr::eq(part, top), key, value)
             }
-            (Shape::Inline, _) => key_of_part.map(|key| self.into_nothing(key, part, addition)).unwrap_or_default(),
+            (Shape::Inline, _) => key_of_part.map(|key| self.after_nothing(key, part, addition)).unwrap_or_default(),
             _ => Vec::new(),
         }
     }
 
     /// Behind a key that has no value.
-    fn into_nothing(&self, key: &Part, value: &Part, addition: Addition<'_>) -> Vec<String> {
+    fn after_nothing(&self, key: &Part, value: &Part, addition: Addition<'_>) -> Vec<String> {
         let written = match addition {
             Addition::Items(items) => Value::Array(items.to_vec()),
             Addition::Entry(key, value) => Value::Object(Map::from_iter([(key.to_owned(), value.clone())])),

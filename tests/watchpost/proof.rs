@@ -78,7 +78,18 @@ fn a_stopped_exporter_is_the_one_cause_of_all_that_rests_on_it() {
     assert_eq!(finding(&report, "target:node/localhost")["because"], "container:node-exporter");
     assert_eq!(report["causes"], 1, "{:#?}", broken(&report));
     assert_eq!(container["fix"]["text"], "watchpost up");
+    // What is known fails nothing: by an earlier report, and by the spec.
+    std::fs::write(stack.path().join("old.json"), report.to_string()).expect("written");
+    let links = ["--only", "containers,targets,rules"];
+    let same = verify(&stack, 0, &[&links[..], &["--baseline", "old.json"]].concat());
+    assert_eq!((&same["baseline"]["known"], &same["baseline"]["new"]), (&1.into(), &0.into()), "{same:#}");
+    let accept = [&["verify", "--accept", "--because", "in repair", "--yes"], &links[..]].concat();
+    let entry = "- {link: containers, subject: node-exporter, because: in repair}";
+    stack.run(&accept).expect(0).says(entry).says("Wrote 1 entry to `watchpost.yaml`.");
+    assert_eq!(finding(&verify(&stack, 0, &links), "target:node/localhost")["verdict"], "accepted");
     up(&stack, 0);
+    let over = finding(&verify(&stack, 0, &links), "accept:containers/subject node-exporter");
+    assert_eq!(over["verdict"], "warning", "{over}");
     assert_eq!(broken(&verify(&stack, 0, &[])), Vec::<String>::new());
 }
 

@@ -63,6 +63,11 @@ impl Wanted {
         let name = self.spec.display().to_string();
         let text = files::read_text(&self.spec)?;
         let edited = with_entries(&name, &text, &entries)?;
+        if edited == text {
+            context.ui.say(&format!("`{name}` has these entries already."));
+            report.accept(&entries, &time::today());
+            return Ok(());
+        }
         context.ui.say(&format!("\n{}", diff(&name, &text, &edited)));
         let question = format!("Write {} to `{name}`?", count(entries.len(), "entry"));
         if !context.global.yes && !context.ui.confirm(&question, true, "--yes").await? {

@@ -89,6 +89,15 @@ fn a_title_is_of_its_folder_and_a_uid_of_all() {
 }
 
 #[test]
+fn of_a_large_dashboard_errors_name_the_file_alone() {
+    let board = |uid: &str| {
+        format!("{{\"uid\": \"{uid}\", \"title\": \"A\", \"x\": \"{}\"}}", "x".repeat(input::SPEC)).into_bytes()
+    };
+    let found = problems(&[("a.json", &board("a")), ("b.json", &board("b"))]);
+    assert_eq!(found, [("the title `A` is used by `a.json` too".to_owned(), 0, vec!["in `b.json`".to_owned()])]);
+}
+
+#[test]
 fn json_nested_without_end_is_an_error_and_no_overflow() {
     let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(problems(&[("a.json", deep.as_bytes())])[0].0.starts_with("this is not valid JSON: recursion limit"));

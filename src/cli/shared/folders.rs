@@ -210,8 +210,10 @@ mod tests {
         folder
     }
 
-    /// What is deployed under which name, and what lies beside it.
-    fn walked(folder: &Path, listed: &[&str]) -> Result<(Vec<(String, String)>, Vec<String>)> {
+    /// Texts of files by the name under which they are deployed, and texts of those beside them.
+    type Walked = (Vec<(String, String)>, Vec<String>);
+
+    fn walked(folder: &Path, listed: &[&str]) -> Result<Walked> {
         let listed: Vec<String> = listed.iter().map(|path| (*path).to_owned()).collect();
         let walk = walk(folder, &listed, RULES)?;
         let text = |path: &PathBuf| std::fs::read_to_string(path).expect("read");

@@ -24,7 +24,7 @@ const ROWS: usize = 40;
 /// Show how often an alert would have fired, from the data that Prometheus has
 ///
 /// Evaluates the expression over the past as often as its rule does. `for` counts for each set of labels on its own, and
-/// only time for which Prometheus has data counts. Alerts of one name are simulated each, told apart by group and file.
+/// only time for which Prometheus has data counts. Each alert of that name is simulated, with its group and file.
 /// Nothing is sent. With `--expr` the alert need not be deployed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -274,6 +274,11 @@ impl Explainer<'_> {
 
     /// Every selector has series, but the whole query yields nothing.
     fn nothing_now(&self, case: &Case<'_>, query: &Query) -> Finding {
+        if let Some(aggregation) = query.quantile_without_le() {
+            let cause = format!("`histogram_quantile` needs the label `le`, which `{aggregation}` removes");
+            let fix = case.edit(format!("write `{aggregation} by (le) (...)`, with the labels to keep beside `le`"));
+            return case.broken(&cause).cause(cause).fix(fix);
+        }
         if let Some(narrow) = window::too_narrow(query, self.chain, self.series).first() {
             let finding = case.broken(narrow.what()).why(&narrow.cause).cause(&narrow.cause);
             return finding.on_metric(&narrow.selector.metric).fix(narrow.fix(case.file()));

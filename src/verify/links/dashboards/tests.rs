@@ -253,6 +253,18 @@ fn a_missing_metric_is_a_typo_or_belongs_to_a_target_that_is_down_or_absent() {
     assert_eq!(unscraped.why, ["`up` is absent", "nothing was scraped yet"]);
 }
 
+#[test]
+fn a_quantile_of_buckets_that_lost_their_bounds_is_broken() {
+    let bucket = "prometheus_http_request_duration_seconds_bucket";
+    let expr = format!("histogram_quantile(0.9, sum(rate({bucket}[5m])))");
+    let checked = judged_with(&seen_asking(&expr), |chain| {
+        chain.names.as_mut().expect("names").insert(bucket.to_owned());
+    });
+    let lost = finding(&checked, "panel:shop/1/A");
+    let cause = "`histogram_quantile` needs the label `le`, which `sum` removes";
+    assert_eq!((lost.verdict, lost.cause.as_deref()), (Verdict::Broken, Some(cause)), "{lost:?}");
+}
+
 fn seen_asking(expr: &str) -> DashboardsSnapshot {
     let mut seen = recorded();
     edit(&mut seen, |model| model["panels"][0]["targets"][0]["expr"] = json!(expr));

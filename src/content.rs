@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::catalog::Catalog;
+use crate::dashboard;
 use crate::error::{Error, Location, Result};
 use crate::input;
 use crate::yaml::{self, Kind, Node};
@@ -181,11 +182,11 @@ fn place(file: &OwnFile, key: &str) -> Option<Location> {
 }
 
 fn titles<'a>(owner: &'a str, folder: &'a str, model: &Value) -> Vec<Title<'a>> {
-    let title = |key: &'static str| {
-        let value = model.get(key)?.as_str().filter(|value| !value.is_empty())?.to_owned();
+    let title = |(key, value): (&'static str, &str)| {
+        let value = Some(value).filter(|value| !value.is_empty())?.to_owned();
         Some(Title { key, value, folder, owner })
     };
-    ["uid", "title"].into_iter().filter_map(title).collect()
+    [("uid", dashboard::uid(model)), ("title", dashboard::title(model))].into_iter().filter_map(title).collect()
 }
 
 #[cfg(test)]

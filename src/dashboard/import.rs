@@ -47,7 +47,11 @@ impl Destination<'_> {
     fn missing_data_source(&self, name: &str, kind: &str) -> Error {
         let known: Vec<String> =
             self.data_sources.iter().map(|source| format!("`{}` ({})", source.uid, source.kind)).collect();
-        Error::new(format!("the dashboard needs a data source of the type `{kind}` as `{name}`"))
+        let what = match kind {
+            "" => format!("the dashboard asks the data source `{name}`, and does not say of what type that is"),
+            kind => format!("the dashboard needs a data source of the type `{kind}` as `{name}`"),
+        };
+        Error::new(what)
             .cause(format!("the stack has {}", known.join(" and ")))
             .hint(format!("name one that you have added to Grafana: `--datasource {name}=UID`"))
     }
@@ -89,7 +93,7 @@ fn import_classic(model: &Value, destination: &Destination<'_>, notes: &mut Vec<
     let mut model = model.clone();
     library::inline(&mut model, notes)?;
     inputs::resolve(&mut model, destination, notes)?;
-    data_sources::pin(&mut model, destination, notes)?;
+    data_sources::pin(&mut model, destination)?;
     reset_variables(&mut model, destination);
     if let Some(map) = model.as_object_mut() {
         map.retain(|key, _| !STRIPPED.contains(&key.as_str()));

@@ -3,20 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::{Destination, ProvisionedSource};
+use crate::dashboard::source::kind_in_name;
 use crate::error::Result;
 
 /// Errors: a data source that the stack does not have.
-pub fn pin(model: &mut Value, destination: &Destination<'_>, notes: &mut Vec<String>) -> Result<()> {
+pub fn pin(model: &mut Value, destination: &Destination<'_>) -> Result<()> {
     let variables = data_source_variables(model);
-    let mut pins = Pins { destination, variables, missing: Vec::new(), assumed_prometheus: Vec::new() };
+    let mut pins = Pins { destination, variables, missing: Vec::new() };
     pins.pin_all(model, None);
     if let Some((name, kind)) = pins.missing.first() {
         return Err(destination.missing_data_source(name, kind));
     }
-    let mut names = pins.assumed_prometheus;
-    names.sort();
-    names.dedup();
-    notes.extend(names.into_iter().map(|name| format!("the data source `{name}` became Prometheus")));
     Ok(())
 }
 
@@ -33,8 +30,6 @@ struct Pins<'a> {
     variables: Vec<String>,
     /// Data sources that nothing here can replace: (name, kind).
     missing: Vec<(String, String)>,
-    /// Names without a kind, which most likely mean Prometheus.
-    assumed_prometheus: Vec<String>,
 }
 
 impl Pins<'_> {
@@ -60,6 +55,8 @@ impl Pins<'_> {
         let promql = has_promql(map);
         let open = map.get("datasource").is_none_or(Value::is_null);
         let is_query = map.contains_key("refId");
+        let has_queries = map.get("targets").and_then(Value::as_array).is_some_and(|targets| !targets.is_empty());
+        let asks = is_query || has_queries || map.get("type").is_some_and(|kind| kind == "query");
         if open && promql && !is_query {
             map.insert("datasource".into(), Value::Null);
         }
@@ -67,16 +64,16 @@ impl Pins<'_> {
         // An open query uses its panel's data source, and an open panel without PromQL none of ours.
         let inherits = open && (around.is_some() || !promql);
         if !inherits {
-            *source = self.replacement(source, promql);
+            *source = self.replacement(source, promql, asks);
         }
     }
 
-    fn replacement(&mut self, source: &Value, promql: bool) -> Value {
+    fn replacement(&mut self, source: &Value, promql: bool, asks: bool) -> Value {
         let given = source["uid"].as_str().or(source.as_str()).unwrap_or_default();
         if let Some(built_in) = built_in(given) {
             return built_in;
         }
-        let kind = source["type"].as_str().unwrap_or_default();
+        let kind = source["type"].as_str().filter(|kind| !kind.is_empty()).or(kind_in_name(given)).unwrap_or_default();
         let kind_or_prometheus = if kind.is_empty() { "prometheus" } else { kind };
         let bare = given.trim_start_matches(['$', '{', '[']).trim_end_matches(['}', ']']);
         if bare != given && self.variables.iter().any(|name| name == bare) {
@@ -94,8 +91,12 @@ impl Pins<'_> {
         if mapping.values().any(|uid| uid == given) {
             return source.clone();
         }
-        if kind.is_empty() && !promql && !given.is_empty() && given != "default" {
-            self.assumed_prometheus.push(given.to_owned());
+        if kind.is_empty() && !given.is_empty() && given != "default" {
+            // Nothing is mapped to ours by guess: its queries must be PromQL.
+            if !promql {
+                self.missing.extend(asks.then(|| (bare.to_owned(), String::new())));
+                return source.clone();
+            }
         }
         match self.destination.data_source(kind_or_prometheus) {
             Some(known) => reference(known),
@@ -110,7 +111,20 @@ impl Pins<'_> {
 /// Does the object ask Prometheus, by itself or by one of its queries?
 fn has_promql(map: &Map<String, Value>) -> bool {
     let queries = map.get("targets").and_then(Value::as_array).into_iter().flatten();
-    map.get("expr").is_some_and(Value::is_string) || queries.into_iter().any(|query| query["expr"].is_string())
+    let is_promql = |expr: &Value| expr.as_str().is_some_and(|expr| !is_logql(expr));
+    let lookup = |query: &Value| {
+        let text = query.as_str().or(query["query"].as_str()).unwrap_or_default().trim_start();
+        ["label_values(", "query_result(", "metrics(", "label_names("].iter().any(|call| text.starts_with(call))
+    };
+    map.get("expr").is_some_and(is_promql)
+        || queries.into_iter().any(|query| is_promql(&query["expr"]))
+        || map.get("type").is_some_and(|kind| kind == "query") && map.get("query").is_some_and(lookup)
+}
+
+/// Loki's queries begin with a selector without a metric, and go on with filters over lines.
+fn is_logql(expr: &str) -> bool {
+    let unnamed = expr.trim_start().starts_with('{') && !expr.contains("__name__");
+    unnamed || ["|=", "|~", "| json", "| logfmt", "| line_format"].iter().any(|filter| expr.contains(filter))
 }
 
 /// Grafana's own pseudo sources, which exist everywhere.

@@ -275,19 +275,13 @@ fn special_data_sources_stay_what_they_are() {
 }
 
 #[test]
-fn a_data_source_by_an_unknown_name_is_taken_for_prometheus_and_that_is_said_once() {
-    let panel = |id: u64, source: &str, target: Value| json!({"id": id, "type": "stat", "title": "A", "datasource": source, "targets": [target]});
-    let model = |source: &str| {
+fn a_data_source_by_an_unknown_name_is_ours_only_where_its_queries_are_promql() {
+    let model = |target: Value| {
         json!({"title": "A", "uid": "a", "panels": [
-            panel(1, source, json!({"refId": "A", "expr": ""})), panel(2, source, json!({"refId": "A", "query": "x"})),
-            panel(3, source, json!({"refId": "A", "query": "x"}))]})
+            {"id": 1, "type": "stat", "title": "A", "datasource": "thanos", "targets": [target]}]})
     };
-    let said: Vec<String> = notes(&model("thanos")).into_iter().filter(|note| note.contains("`thanos`")).collect();
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert_eq!(notes(&model("default")), Vec::<String>::new());
-    assert_eq!(notes(&model(OURS)), Vec::<String>::new());
-    let asked = json!({"title": "A", "uid": "a", "panels": [panel(1, "thanos", json!({"refId": "A", "expr": "a"}))]});
-    assert_eq!(notes(&asked), Vec::<String>::new(), "a PromQL query leaves no doubt");
+    assert_eq!(notes(&model(json!({"refId": "A", "expr": "a"}))), Vec::<String>::new());
+    assert!(import(&model(json!({"refId": "A", "query": "x"})), &destination()).is_err());
 }
 
 #[test]
@@ -373,5 +367,22 @@ fn slugs_are_lowercase_words_with_dashes() {
         ("0123456789012345678901234567890123456789x", "0123456789012345678901234567890123456789"),
     ] {
         assert_eq!(slug(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_mapped_to_ours_by_guess() {
+    let refused = |source: Value, target: Value| {
+        let board = json!({"title": "A", "uid": "a", "panels": [
+            {"id": 1, "type": "logs", "title": "A", "datasource": source, "targets": [target]}]});
+        import(&board, &destination()).expect_err("another type").message.clone()
+    };
+    let logs = || json!({"refId": "A", "expr": "{app=\"x\"} |= \"error\""});
+    for source in [json!("Loki"), json!({"type": "loki", "uid": "x"}), json!("Grafana Loki")] {
+        assert!(refused(source.clone(), logs()).contains("of the type `loki`"), "{source}");
+    }
+    assert!(refused(json!("InfluxDB"), json!({"query": "SELECT 1"})).contains("of the type `influxdb`"));
+    for (source, target) in [(json!("Logs"), logs()), (json!("Metrics"), json!({"refId": "A", "query": "cpu"}))] {
+        assert!(refused(source.clone(), target).contains("does not say of what type"), "{source}");
     }
 }

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import grafana_query
 from grafana_provisioning import UID, Dashboards, Invalid, provision_datasources
-from grafana_state import Refused, State, log, setting, setting_bool, slug, take_secret_files
+from grafana_state import Refused, State, log, setting, setting_bool, slug, tags_of, take_secret_files, title_of
 
 # How old a Grafana this plays: an image with another WATCHPOST_DOUBLE_VERSION lacks what that version lacked.
 HOME = os.path.dirname(os.path.realpath(__file__))
@@ -147,7 +147,7 @@ class Api:
         folder = self.state.data["folders"].get(record["folder"])
         origin = record["provisioned"]
         editable = not origin or origin["ui"]
-        name = slug(record["model"]["title"])
+        name = slug(title_of(record))
         return {
             "type": "db", "canSave": editable, "canEdit": True, "canAdmin": True, "canStar": True, "canDelete": editable,
             "slug": name, "url": f"/d/{uid}/{name}", "expires": "0001-01-01T00:00:00Z", "created": record["created"],
@@ -166,10 +166,21 @@ class Api:
     @route("GET", "/api/dashboards/uid/:uid")
     def dashboard_by_uid(self, request, uid):
         record = self.dashboard(uid)
+        version = record["model"].get("apiVersion", "").rpartition("/")[2]
+        if version.startswith("v2"):
+            path = f"/apis/dashboard.grafana.app/{version}/namespaces/default/dashboards/{uid}"
+            raise Refused(406, f"dashboard api version not supported, use {path} instead")
         meta = self.meta_of(uid, record)
         if RELEASE < (8, 0):
             del meta["folderUid"]
         return {"meta": meta, "dashboard": record["model"]}
+
+    @route("GET", "/apis/dashboard.grafana.app/:version/namespaces/default/dashboards/:uid")
+    def dashboard_resource(self, request, version, uid):
+        record = self.dashboard(uid)
+        if not record["model"].get("apiVersion", "").endswith("/" + version):
+            raise Refused(404, "Dashboard not found")
+        return record["model"]
 
     @route("GET", "/api/dashboards/home")
     def home(self, request):
@@ -188,7 +199,7 @@ class Api:
             raise Refused(400, "provisioned dashboard cannot be deleted")
         removed = self.state.data["dashboards"].pop(uid)
         self.state.save()
-        title = removed["model"]["title"]
+        title = title_of(removed)
         return {"id": removed["id"], "message": f"Dashboard {title} deleted", "title": title}
 
     @route("POST", "/api/dashboards/db")
@@ -228,13 +239,13 @@ class Api:
                 found.append({"id": folder["id"], "uid": uid, "orgId": 1, "title": folder["title"], "type": "dash-folder",
                               "uri": f"db/{slug(folder['title'])}", "url": f"/dashboards/f/{uid}/{slug(folder['title'])}", "tags": []})
         for uid, record in self.state.data["dashboards"].items() if kind in ("", "dash-db") else ():
-            model, meta = record["model"], self.meta_of(uid, record)
-            if words not in model["title"].lower() or not set(tags) <= set(model.get("tags") or ()):
+            meta = self.meta_of(uid, record)
+            if words not in title_of(record).lower() or not set(tags) <= set(tags_of(record)):
                 continue
             if (wanted and uid not in wanted) or (inside and (record["folder"] or "general") not in inside):
                 continue
-            hit = {"id": record["id"], "uid": uid, "orgId": 1, "title": model["title"], "uri": f"db/{meta['slug']}",
-                   "url": meta["url"], "slug": "", "type": "dash-db", "tags": model.get("tags") or [], "isStarred": False,
+            hit = {"id": record["id"], "uid": uid, "orgId": 1, "title": title_of(record), "uri": f"db/{meta['slug']}",
+                   "url": meta["url"], "slug": "", "type": "dash-db", "tags": tags_of(record), "isStarred": False,
                    "sortMeta": 0, "isDeleted": False}
             if record["folder"]:
                 hit.update({key: meta[key] for key in ("folderId", "folderUid", "folderTitle", "folderUrl")})
@@ -351,7 +362,7 @@ class Request(BaseHTTPRequestHandler):
         if path == "/metrics" and method == "GET" and setting_bool("metrics", "enabled", True):
             self.handler = "/metrics"
             return 200, METRICS_TYPE, self.api.metrics(self.seen).encode()
-        if not path.startswith("/api/"):
+        if not path.startswith(("/api/", "/apis/")):
             if path == "/login":
                 return 200, "text/html; charset=UTF-8", b"<!DOCTYPE html><html><head><title>Grafana</title></head></html>"
             return 302, "text/html; charset=UTF-8", f"{self.prefix}/login".encode()

@@ -8,7 +8,7 @@ import threading
 
 import yaml
 
-from grafana_state import expand, log
+from grafana_state import expand, log, release
 
 # The data sources that come with Grafana's image. Another type has no plugin there and is refused.
 SOURCE_TYPES = (
@@ -182,15 +182,38 @@ def parse_provider(entry, where):
     return provider
 
 
+V2_SINCE = (13, 0)  # grafana/grafana#113620
+
+
+def is_resource(model):
+    """A dashboard in the form of a Kubernetes resource, which files may hold since Grafana 13."""
+    return isinstance(model.get("spec"), dict) and str(model.get("apiVersion", "")).startswith("dashboard.grafana.app/v2")
+
+
+def title_of(model):
+    return (model["spec"] if is_resource(model) else model).get("title") or ""
+
+
+def uid_of(model):
+    return (model.get("metadata", {}).get("name") if is_resource(model) else model.get("uid")) or ""
+
+
 def check_dashboard(model):
-    """Why the classic provisioner does not take a dashboard; None when it does."""
+    """Why the file provisioner does not take a dashboard; None when it does."""
     if not isinstance(model, dict):
         return "the file holds no object"
-    if "elements" in model or "spec" in model or str(model.get("apiVersion", "")).startswith("dashboard.grafana.app/"):
-        return "dashboard schema v2 cannot be provisioned from a file"
-    if not str(model.get("title") or "").strip():
+    if "elements" in model or "layout" in model:
+        return "dashboard appears to be in v2 format. Please use the /apis/dashboard.grafana.app/v2 API"
+    if "spec" in model or "apiVersion" in model:
+        if not is_resource(model) or release() < V2_SINCE:
+            return "dashboard appears to be a full k8s style resource"
+        if "id" in model:
+            return "The k8s style dashboard must not include an id on the root element"
+        if not uid_of(model):
+            return "metadata.name is required"
+    if not str(title_of(model)).strip():
         return "Dashboard title cannot be empty"
-    uid = model.get("uid") or ""
+    uid = uid_of(model)
     if len(uid) > 40:
         return "uid too long, max 40 characters"
     if uid and not UID.fullmatch(uid):
@@ -283,19 +306,19 @@ class Provider(threading.Thread):
     def write(self, found):
         mine = self.mine()
         for path, (model, folder_uid, checksum) in found.items():
-            uid = model.get("uid") or mine.get(path) or hashlib.sha256(path.encode()).hexdigest()[:14]
+            uid = uid_of(model) or mine.get(path) or hashlib.sha256(path.encode()).hexdigest()[:14]
             former = self.state.data["dashboards"].get(mine.get(path, ""))
             if former and former["provisioned"]["checksum"] == checksum and former["folder"] == folder_uid:
                 continue
             if mine.get(path, uid) != uid:
                 self.state.data["dashboards"].pop(mine[path], None)
             origin = {"provider": self.config["name"], "path": path, "checksum": checksum, "ui": self.config["allowUiUpdates"]}
-            self.state.put_dashboard({**model, "uid": uid}, folder_uid, origin)
+            self.state.put_dashboard(model if is_resource(model) else {**model, "uid": uid}, folder_uid, origin)
 
     def has_duplicates(self, found):
         """One uid twice, or one title twice in a folder, takes the right to write from the provider (#89085)."""
-        uids = [model["uid"] for model, _, _ in found.values() if model.get("uid")]
-        titles = [(model["title"], folder) for model, folder, _ in found.values()]
+        uids = [uid_of(model) for model, _, _ in found.values() if uid_of(model)]
+        titles = [(title_of(model), folder) for model, folder, _ in found.values()]
         for uid in {uid for uid in uids if uids.count(uid) > 1}:
             log(self.logger, "warn", "the same UID is used more than once", uid=uid, times=uids.count(uid), providers=self.config["name"])
         for title, folder in {title for title in titles if titles.count(title) > 1}:

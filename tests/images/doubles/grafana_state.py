@@ -166,7 +166,8 @@ class State:
     def put_dashboard(self, model, folder_uid, provisioned=None):
         """Stores a dashboard under its uid, with the next version; returns its record."""
         with self.lock:
-            uid = model["uid"]
+            resource = isinstance(model.get("spec"), dict)
+            uid = model["metadata"]["name"] if resource else model["uid"]
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             former = self.data["dashboards"].get(uid)
             identity = former["id"] if former else self.next_id()
@@ -178,10 +179,35 @@ class State:
                 "updated": now,
                 "folder": folder_uid,
                 "provisioned": provisioned,
-                "model": {**model, "id": identity, "version": version},
+                # A resource has no numbers of its own; it says where it lies.
+                "model": placed(model, folder_uid) if resource else {**model, "id": identity, "version": version},
             }
             self.data["dashboards"][uid] = record
             return record
+
+
+def title_of(record):
+    """The title of a stored dashboard, in either form."""
+    model = record["model"]
+    return (model["spec"] if isinstance(model.get("spec"), dict) else model)["title"]
+
+
+def tags_of(record):
+    model = record["model"]
+    return (model["spec"] if isinstance(model.get("spec"), dict) else model).get("tags") or []
+
+
+def placed(resource, folder_uid):
+    """A resource as the API of resources returns it."""
+    metadata = {**resource["metadata"], "namespace": "default"}
+    metadata["annotations"] = {**metadata.get("annotations", {}), "grafana.app/folder": folder_uid}
+    return {**resource, "metadata": metadata}
+
+
+def release():
+    """Major and minor version of the image."""
+    numbers = os.environ.get("WATCHPOST_DOUBLE_VERSION", "13.2.3").split("-")[0].split(".")
+    return int(numbers[0]), int(numbers[1])
 
 
 def slug(title):

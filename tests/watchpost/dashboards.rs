@@ -39,6 +39,16 @@ fn write(stack: &Stack, model: &Value) {
     std::fs::write(stack.path().join("boards/shop.json"), format!("{model:#}\n")).expect("written");
 }
 
+/// A dashboard of schema v2, in a folder of its own.
+fn write_new(stack: &Stack, without: &[&str]) {
+    let text = include_str!("../fixtures/dashboards/new-resource.json");
+    let mut model: Value = serde_json::from_str(text).expect("JSON");
+    let elements = model["spec"]["elements"].as_object_mut().expect("elements");
+    elements.retain(|name, _| !without.contains(&name.as_str()));
+    std::fs::create_dir_all(stack.path().join("boards/team")).expect("a folder");
+    std::fs::write(stack.path().join("boards/team/new.json"), format!("{model:#}\n")).expect("written");
+}
+
 fn check(stack: &Stack, status: i32) -> Value {
     let output: Output = stack.run(&["dashboards", "check", "-o", "json"]).expect(status);
     output.json()
@@ -111,6 +121,7 @@ fn base64(text: &str) -> String {
 fn each_broken_dashboard_is_named_with_its_cause_and_what_is_printed_fixes_it() {
     let stack = Stack::new("standard", "dashboards: [./boards]\n");
     write(&stack, &shop());
+    write_new(&stack, &[]);
     stack.up();
     // Rates need two scrapes.
     await_value(stack.prometheus, "count(count_over_time(up[1m]) > 2)", 6.0);
@@ -125,7 +136,15 @@ fn each_broken_dashboard_is_named_with_its_cause_and_what_is_printed_fixes_it() 
 fn wrong_panels(stack: &Stack) {
     let report = check(stack, 6);
     let ids = broken(&report);
-    assert_eq!(ids, ["panel:shop/2/A", "panel:shop/3/A", "panel:shop/4/A"], "{:#}", report["links"][0]["counts"]);
+    let expected =
+        ["panel:new-resource/2/A", "panel:new-resource/3/A", "panel:shop/2/A", "panel:shop/3/A", "panel:shop/4/A"];
+    let mut ids = ids;
+    ids.sort();
+    assert_eq!(ids, expected, "{:#}", report["links"][0]["counts"]);
+    assert_eq!(finding(&report, "panel:new-resource/1/A")["verdict"], "ok", "a resource of schema v2 is proved too");
+    let logs = finding(&report, "panel:new-resource/3/A");
+    assert_eq!(logs["cause"], "needs a data source of type `loki`; the stack has none");
+    assert_eq!(logs["about"]["file"], "team/new.json");
     assert_eq!(finding(&report, "panel:shop/1/A")["verdict"], "ok");
     let misspelled = finding(&report, "panel:shop/2/A");
     assert_eq!(misspelled["subject"], "Shop / Misspelled");
@@ -154,14 +173,19 @@ fn wrong_panels(stack: &Stack) {
     fixed["panels"][2]["datasource"]["uid"] = json!("watchpost-prometheus");
     fixed["templating"]["list"][1]["query"] = json!("label_values(up{job=~\"$job\"}, instance)");
     write(stack, &fixed);
+    write_new(stack, &["b", "c"]);
     stack.up();
+    let list = stack.run(&["dashboards", "list", "-o", "json"]).expect(0).json();
+    let all = list["dashboards"].as_array().expect("dashboards");
+    let new = all.iter().find(|one| one["uid"] == "new-resource").expect("listed");
+    assert_eq!((&new["folder"], &new["state"]), (&json!("team"), &json!("in-sync")));
     let report = check(stack, 0);
     assert_eq!(broken(&report), Vec::<String>::new(), "a healthy stack has nothing broken");
     let count = |what: &str| {
         let counts = report["links"][0]["counts"].as_array().expect("counts");
         counts.iter().find(|count| count["what"] == what).map(|count| count["number"].as_u64().expect("a number"))
     };
-    assert_eq!(count("dashboard"), Some(8));
+    assert_eq!(count("dashboard"), Some(9));
     assert!(count("query") > Some(110), "{:?}", count("query"));
     let shown = findings(&report)
         .iter()

@@ -12,7 +12,7 @@ use crate::dashboard::scope::{Filled, Scope};
 use crate::dashboard::source::{Kinds, Reference};
 use crate::dashboard::time;
 use crate::dashboard::variable::{Chosen, Kind, variables};
-use crate::error::{Error, Severity, did_you_mean};
+use crate::error::{Error, Severity};
 use crate::promql;
 use crate::units;
 
@@ -156,7 +156,7 @@ fn missing<'a>(
         // A name that a variable completes is not in the text; alerts come and go.
         let known = metric.is_empty() || metrics.contains(&metric) || metric.starts_with("ALERTS");
         if !known && expr.contains(&metric) && absent.insert(metric.clone()) {
-            let meant = did_you_mean(&metric, metrics.iter().map(String::as_str));
+            let meant = promql::meant(&metric, metrics);
             found.push((metric, meant));
         }
     }

@@ -74,4 +74,6 @@ pub fn judge(seen: Option<&DashboardsSnapshot>, chain: &Snapshot<'_>) -> Checked
 }
 
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod tests;

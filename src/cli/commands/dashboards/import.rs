@@ -23,7 +23,7 @@ const FOLDER: &str = "./dashboards";
 /// Add a dashboard from elsewhere to the spec's folder
 ///
 /// Reads a file, an address, or grafana.com. Replaces its data sources with those of the stack, keeps its uid or gives it a
-/// stable one, inlines library panels, and leaves out what Grafana rejects in files. Adds a folder of dashboards to a spec
+/// stable one, inlines library panels, wraps schema v2, and leaves out what Grafana rejects in files. Adds a folder of dashboards to a spec
 /// that lists none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

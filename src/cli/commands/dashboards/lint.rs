@@ -14,7 +14,7 @@ use crate::ui::human::count;
 /// Check dashboards before Grafana gets them
 ///
 /// Errors are what Grafana rejects or shows empty: unresolved inputs, missing data sources, a uid or title twice in a folder,
-/// schema v2, rates over less than two scrapes. Warnings are missing units, counters without a rate, metrics that no target
+/// bare schema v2, rates over less than two scrapes. Warnings are missing units, counters without a rate, metrics that no target
 /// has. Prometheus is asked about queries that our parser cannot read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -16,6 +16,7 @@ pub mod clients;
 pub mod compose;
 pub mod content;
 pub mod dashboard;
+pub mod delivery;
 pub mod deployed;
 pub mod docker;
 pub mod doctor;

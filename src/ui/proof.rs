@@ -243,7 +243,7 @@ fn unseen(checked: &Checked) -> BTreeMap<&str, usize> {
 fn note_line(notes: &[&Finding]) -> String {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for note in notes {
-        *kinds.entry(note.what.split(':').next().unwrap_or_default()).or_default() += 1;
+        *kinds.entry(note.what.split(": ").next().unwrap_or_default()).or_default() += 1;
     }
     let text = match notes {
         [one] => format!("{} {}", one.subject, what_and_why(one)),
@@ -282,7 +282,7 @@ fn notes(checked: &Checked) -> Vec<String> {
             [one] => format!("{}   {}", one.subject, what_and_why(one)),
             many => {
                 let subjects: Vec<&str> = many.iter().map(|note| note.subject.as_str()).collect();
-                let common = many[0].what.split(':').next().unwrap_or_default();
+                let common = many[0].what.split(": ").next().unwrap_or_default();
                 format!("{} {common}: {reason}", subjects.join(", "))
             }
         };
@@ -325,14 +325,16 @@ pub fn holds(report: &Report) -> String {
     }
 }
 
+/// `12 of 67 rules`
+fn part(checked: &Checked, unit: &str, number: usize) -> String {
+    match checked.counts.iter().find(|counted| counted.what == unit) {
+        Some(all) => format!("{number} of {}", count(all.number, unit)),
+        None => count(number, unit),
+    }
+}
+
 /// Links that were not checked, and what of the others was not: `delivery`, `12 of 67 rules`.
 fn not_seen(report: &Report) -> Vec<String> {
-    let part =
-        |checked: &Checked, unit: &str, number: usize| match checked.counts.iter().find(|counted| counted.what == unit)
-        {
-            Some(all) => format!("{number} of {}", count(all.number, unit)),
-            None => count(number, unit),
-        };
     let of = |checked: &Checked| match is_unchecked(checked) {
         true => vec![checked.link.name().to_owned()],
         false => unseen(checked).into_iter().map(|(unit, number)| part(checked, unit, number)).collect(),
@@ -352,20 +354,21 @@ pub fn is_green(report: &Report) -> bool {
     report.verdict == Verdict::Ok && !report.links.iter().any(unchecked)
 }
 
-/// What `up` says at its end of links that were not checked, and how they are; empty when all were.
+/// What `up` says at its end of what was not checked and can be, and how; empty when there is nothing.
 pub fn unchecked(report: &Report) -> String {
-    let seen = not_seen(report);
-    let Some((last, rest)) = seen.split_last() else { return String::new() };
-    let names = if rest.is_empty() { last.clone() } else { format!("{} and {last}", rest.join(", ")) };
-    let were = if rest.is_empty() && !last.ends_with('s') { "was" } else { "were" };
-    let ways = report
-        .links
-        .iter()
-        .filter(|checked| is_unchecked(checked))
-        .filter_map(|checked| checked.findings[0].fix.as_ref());
-    let ways: Vec<String> = ways.map(ToString::to_string).collect();
-    let how = if ways.is_empty() { String::new() } else { format!(": {}", ways.join("; ")) };
-    format!("{names} {were} not checked{how}")
+    let mut parts = Vec::new();
+    for checked in &report.links {
+        if is_unchecked(checked) {
+            let name = checked.link.name();
+            let were = if name.ends_with('s') { "were" } else { "was" };
+            let fix = checked.findings.first().and_then(|finding| finding.fix.as_ref());
+            parts.extend(fix.map(|fix| format!("{name} {were} not checked: {fix}")));
+        } else {
+            let unseen = unseen(checked).into_iter();
+            parts.extend(unseen.map(|(unit, number)| format!("{} not checked yet", part(checked, unit, number))));
+        }
+    }
+    parts.join("; ")
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ const RANKS: [&[&str]; 7] = [
     &["cli"],
     &["ui", "wizard"],
     &["doctor", "verify", "live", "history"],
-    &["deployed", "clients", "docker"],
+    &["deployed", "delivery", "clients", "docker"],
     &["plan", "render", "report"],
     &["content", "routing", "dashboard", "compose", "catalog", "spec", "secrets"],
     &["yaml", "error", "event", "fix", "http", "time", "promql", "units", "input"],
 ];
 
 /// Uses between modules of one rank that are as the design has them: the first uses the second, never the other way.
-const BESIDE: [(&str, &str); 14] = [
+const BESIDE: [(&str, &str); 15] = [
     ("yaml", "error"),
     ("yaml", "input"),
     ("error", "input"),
@@ -24,6 +24,7 @@ const BESIDE: [(&str, &str); 14] = [
     ("deployed", "clients"),
     ("deployed", "docker"),
     ("clients", "docker"),
+    ("delivery", "clients"),
     ("plan", "render"),
     ("content", "catalog"),
     ("spec", "catalog"),

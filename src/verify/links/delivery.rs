@@ -6,12 +6,9 @@
 //! Alertmanager has no API for what became of an alert. A receiver that hangs is distinguished from an unreachable one by the connections in
 //! its `/proc/net/tcp`. Values of secrets and paths of addresses are redacted before a receiver's answer is shown.
 
-mod attempt;
-mod failure;
 mod judge;
 mod look;
 mod test_alert;
-mod tracker;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +16,8 @@ use futures_util::{Stream, StreamExt};
 
 use crate::clients::alertmanager::{Alertmanager, Held, Posted};
 use crate::clients::api::ApiError;
+use crate::delivery::attempt;
+use crate::delivery::tracker::{Delivery, DeliveryTracker, Observation, State};
 use crate::deployed::alertmanager::{config_in_force, deployed_config};
 use crate::deployed::redact;
 use crate::deployed::stack::Stack;
@@ -31,7 +30,6 @@ use crate::verify::report::{Checked, Link};
 
 use look::DeliverySnapshot;
 use test_alert::TestAlert;
-use tracker::{Delivery, DeliveryTracker, Observation, State};
 
 pub use judge::routes_in_force;
 pub use look::clock_ahead;

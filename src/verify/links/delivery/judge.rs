@@ -13,9 +13,9 @@ use crate::fix::Fix;
 use crate::routing::{Integration, Tree};
 use crate::units::format_span;
 use crate::verify::links::containers;
-use crate::verify::links::delivery::failure::{self, DeliveryFailure, FailedReceiver};
+use crate::delivery::failure::{self, DeliveryFailure, FailedReceiver};
 use crate::verify::links::delivery::look::DeliverySnapshot;
-use crate::verify::links::delivery::tracker::{Connection, Delivery, DeliveryTracker, Resolved, State};
+use crate::delivery::tracker::{Connection, Delivery, DeliveryTracker, Resolved, State};
 use crate::verify::report::{Checked, Finding, Link};
 
 /// The counters are looked at so often, in seconds: a quicker answer came at once.

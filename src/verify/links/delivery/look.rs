@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::deployed::stack::{ServiceState, Stack};
 use crate::docker;
 use crate::time;
-use crate::verify::links::delivery::tracker::DeliveryTracker;
+use crate::delivery::tracker::DeliveryTracker;
 
 /// What came of the test alerts, when all are followed to their end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::fix::Fix;
 use crate::routing::Integration;
-use crate::verify::links::delivery::tracker::Connection;
+use crate::delivery::tracker::Connection;
 
 /// What failed, why, and what fixes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

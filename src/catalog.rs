@@ -7,6 +7,7 @@ pub mod answer;
 mod check;
 pub mod describe;
 pub mod eject;
+pub mod failure;
 pub mod lint;
 pub mod manifest;
 pub mod question;

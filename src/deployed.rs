@@ -1,6 +1,8 @@
 //! What was deployed, read once: services from their containers' labels, files from their volumes.
 
 pub mod alertmanager;
+pub mod freshness;
+pub mod inside;
 pub mod known_metrics;
 pub mod prometheus;
 pub mod provisioning;

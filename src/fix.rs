@@ -137,6 +137,17 @@ impl Fix {
         }
     }
 
+    /// What is left to do when `watchpost up` has just run: where nothing is changed before it, running it again leads
+    /// back here. `None`: nothing is left.
+    pub fn after_up(mut self) -> Option<Self> {
+        let changes = |step: &Step| !matches!(step, Step::Watchpost { .. });
+        let is_up = |step: &Step| matches!(step, Step::Watchpost { arguments, .. } if *arguments == ["up"]);
+        if self.or.is_none() && !self.steps.iter().any(changes) {
+            self.steps.retain(|step| !is_up(step));
+        }
+        (!self.steps.is_empty()).then_some(self)
+    }
+
     /// Another way to the same end.
     pub fn or(mut self, other: Fix) -> Self {
         match self.or.take() {
@@ -409,6 +420,17 @@ mod tests {
         let host = "--host tcp://db1:2375";
         assert_eq!(text, format!("`docker {host} ps -a` lists it; `docker context ls`; `docker -H ADDRESS version`"));
         assert_eq!(addressed(&text, &addressing()), text);
+    }
+
+    #[test]
+    fn after_up_only_a_change_makes_another_one_worth_it() {
+        let left = |fix: Fix| fix.after_up().map(|fix| fix.to_string());
+        assert_eq!(left(Fix::up()), None);
+        let logs = Fix::watchpost(["logs", "x"]).note("shows why");
+        assert_eq!(left(logs.then(Fix::up())).as_deref(), Some("watchpost logs x (shows why)"));
+        assert_eq!(left(Fix::set("a", 1)).as_deref(), Some("watchpost up --set a=1"));
+        let changed = Fix::docker(["rm", "-f", "x"]).then(Fix::up());
+        assert_eq!(left(changed).as_deref(), Some("docker rm -f x && watchpost up"));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod input;
 pub mod live;
 pub mod plan;
 pub mod promql;
+pub mod reason;
 pub mod render;
 pub mod report;
 pub mod routing;

@@ -355,6 +355,17 @@ impl Report {
         self.verdict == Verdict::Broken
     }
 
+    /// For a report by `up`: where running it again is the fix, the log of the service is the next step.
+    pub fn without_circles(&mut self) {
+        for finding in self.links.iter_mut().flat_map(|checked| &mut checked.findings) {
+            let Some(fix) = finding.fix.take() else { continue };
+            let cause = finding.because.as_deref().unwrap_or(&finding.id);
+            let service = cause.strip_prefix("container:");
+            let logs = || Fix::watchpost(["logs"].into_iter().chain(service)).note("shows why");
+            finding.fix = Some(fix.after_up().unwrap_or_else(logs));
+        }
+    }
+
     /// Puts the flags of this run into the commands of every fix.
     pub fn address(&mut self, addressing: &Addressing) {
         let findings = self.links.iter_mut().flat_map(|checked| &mut checked.findings);
@@ -400,6 +411,25 @@ mod tests {
         assert_eq!((report.broken_links, report.causes, report.verdict), (2, 1, Verdict::Broken));
         assert_eq!(report.links[0].link, Link::Targets);
         assert_eq!(report.links[1].verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_report_by_up_does_not_lead_back_to_up() {
+        let stopped = Finding::broken("container:grafana", "grafana", "has stopped").fix(Fix::up());
+        let followed = Finding::broken("target:a", "a", "refused").fix(Fix::up()).because(Some("container:a".into()));
+        let other = Finding::broken("route:x", "x", "leads nowhere").fix(Fix::spec("alerting", "x").then(Fix::up()));
+        let checked = Checked::new(Link::Containers, &[], vec![stopped, followed, other]);
+        let mut report = Report::new("s", "h", vec![checked], Duration::from_millis(1));
+        report.without_circles();
+        let fixes: Vec<String> = report.links[0].findings.iter().map(Finding::fix_text).collect();
+        assert_eq!(
+            fixes,
+            [
+                "watchpost logs grafana (shows why)",
+                "watchpost logs a (shows why)",
+                "in watchpost.yaml under `alerting`: x, then watchpost up"
+            ]
+        );
     }
 
     #[test]

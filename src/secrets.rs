@@ -1,5 +1,6 @@
 //! Secrets: a type that is never shown, where values come from, and how they are generated.
 
+mod form;
 mod source;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
+pub use form::within;
 pub use source::{Environment, load};
 
 /// A secret's value. It has neither `Display` nor `Serialize`, `Debug` does not show it, and its memory is wiped.

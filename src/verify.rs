@@ -40,6 +40,8 @@ pub struct Options {
     pub patience: Duration,
     /// What the spec accepts.
     pub accept: Vec<Accept>,
+    /// `up` has just run, so that `up` is no fix.
+    pub deployed: bool,
 }
 
 /// Checks the links of the options; what follows from a broken finding names it.
@@ -52,8 +54,9 @@ pub async fn prove(
 ) -> Report {
     let began = Instant::now();
     let wanted = |link| options.links.contains(&link);
-    settle::settle(stack, options.patience, sink).await;
+    let freshness = settle::settle(stack, options.patience, sink).await;
     let mut snapshot = Snapshot::gather(stack, catalog, bundle).await;
+    snapshot.freshness = freshness;
     let resources = async {
         match wanted(Link::Containers) {
             true => Some(containers::resources(stack).await),
@@ -73,6 +76,9 @@ pub async fn prove(
     }
     let mut report = Report::new(&stack.name, &stack.client.engine.name, links, began.elapsed());
     report.accept(&options.accept, &time::today());
+    if options.deployed {
+        report.without_circles();
+    }
     report
 }
 

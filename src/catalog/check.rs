@@ -1,5 +1,6 @@
 //! What a manifest, a stack or a list of receiver kinds must hold beyond its shape; each complaint is located.
 
+mod failures;
 mod question;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ pub fn manifest(folder: &str, manifest: &Manifest, node: &Node) -> Result<()> {
     errors.extend(addresses(manifest, node));
     errors.extend(absences(manifest, node));
     errors.extend(questions(&manifest.questions, node));
+    errors.extend(failures::check(manifest, node));
     Error::all(errors)
 }
 
@@ -247,7 +249,7 @@ mod tests {
             (
                 "questions: [{variable: a, label: A, type: string, secret: {name: a, generate: 24}}]",
                 13,
-                "`a`: `secret` and `json_key` go with `type: password`",
+                "`a`: `secret`, `json_key` and `pgpass` go with `type: password`",
             ),
             (
                 "questions: [{variable: a, label: A, type: int, example: many}]",

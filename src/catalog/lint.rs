@@ -4,6 +4,7 @@
 //! later. The template engine is the caller's (imports go from `render` to here), given as a function.
 
 mod dashboards;
+mod failures;
 mod layout;
 mod manifest;
 mod metrics;
@@ -66,6 +67,7 @@ fn check(
     report: &mut Report<'_>,
 ) {
     manifest::check(component, report);
+    failures::check(component, report);
     layout::check(component, report);
     template::check(component, report);
     dashboards::check(catalog, component, report);

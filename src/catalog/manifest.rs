@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use super::question::Question;
 use crate::compose::{Check, Page, Probe, Reload};
 
@@ -56,6 +57,9 @@ pub struct Manifest {
     /// Parts of an exporter that can be off, or that find nothing on many hosts; the proof then names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collectors: Vec<Collector>,
+    /// What it says when it does not reach what it watches, and what fixes that; the first that matches counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
 }
 
 /// One part of an exporter, such as node_exporter's `hwmon`.
@@ -134,6 +138,18 @@ pub struct Scrape {
     /// A metric that is 1 while the exporter reaches what it watches: `pg_up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<String>,
+    /// The metric and label that say why it is 0, where the log does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonMetric>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonMetric {
+    /// A metric that is 1 while the exporter fails: `redis_exporter_last_scrape_error`.
+    pub metric: String,
+    /// Its label that holds the reason: `err`.
+    pub label: String,
 }
 
 fn metrics_path() -> String {

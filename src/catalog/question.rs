@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One question. Field names are Rancher's (`questions` of `rancher-compose.yml` and `questions.yaml`);
-/// `example`, `warn_below`, `secret`, `json_key`, `or_secret` and `advanced` are ours.
+/// `example`, `warn_below`, `secret`, `json_key`, `pgpass`, `or_secret` and `advanced` are ours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -51,12 +51,22 @@ pub struct Question {
     /// Of a `password`: the file is a JSON object that holds the value under this key, a template of answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_key: Option<String>,
+    /// Of a `password`: the file is one that PostgreSQL's clients read, `PGPASSFILE`, and holds the value for any server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pgpass: bool,
     /// Of a `string` of a receiver: it may be `{secret: NAME}` as well, where the text itself lets people in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub or_secret: bool,
     /// Asked only of those who want details.
     #[serde(default)]
     pub advanced: bool,
+}
+
+impl Question {
+    /// Is its file made from the secret, and not the secret itself?
+    pub fn is_derived(&self) -> bool {
+        self.json_key.is_some() || self.pgpass
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -155,6 +155,7 @@ fn add_image_question(manifest: &mut Manifest) {
         show_if: None,
         secret: None,
         json_key: None,
+        pgpass: false,
         or_secret: false,
         example: None,
         advanced: true,

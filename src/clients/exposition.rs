@@ -37,6 +37,13 @@ impl Exposition {
         self.of(name).filter(has).map(|sample| sample.value).reduce(|a, b| a + b)
     }
 
+    /// A label of the metric's first sample that has it and is not 0.
+    pub fn label_of(&self, name: &str, label: &str) -> Option<String> {
+        let mut values =
+            self.of(name).filter(|sample| sample.value != 0.0).filter_map(|sample| sample.labels.get(label));
+        values.find(|value| !value.is_empty()).cloned()
+    }
+
     pub fn samples(&self) -> &[Sample] {
         &self.0
     }

@@ -1,5 +1,7 @@
 //! Prometheus's HTTP API, <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 
+pub mod scrape;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -231,9 +231,12 @@ pub struct SecretExtension {
     /// A program and its arguments whose output is the value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
-    /// The value is that of this other secret, written as a JSON object under `json_key`.
+    /// The value is that of this other secret, written as a JSON object under `json_key` or as a `pgpass` file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_key: Option<String>,
+    /// The file that PostgreSQL's clients read: `*:*:*:*:PASSWORD`, and readable by its owner alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pgpass: bool,
 }

@@ -7,12 +7,14 @@ const SHORTEST: usize = 4;
 /// Parts of a URL that are at least this long may be the secret in it.
 const LONG: usize = 8;
 
-/// The secret itself and, of a URL, what follows its host: error messages repeat parts of it.
+/// The secret itself; of a file that was made from one, that one; of a URL, what follows its host: error messages
+/// repeat parts of it.
 pub fn secret_parts(secret: &str) -> Vec<String> {
+    let made_from = crate::secrets::within(secret).into_iter();
     let path = secret.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path);
     let pieces = path.into_iter().flat_map(|path| path.split(['/', '?', '&', '=']));
     let long = pieces.filter(|piece| piece.len() >= LONG).map(str::to_owned);
-    [secret.to_owned()].into_iter().chain(path.map(str::to_owned)).chain(long).collect()
+    [secret.to_owned()].into_iter().chain(made_from).chain(path.map(str::to_owned)).chain(long).collect()
 }
 
 /// The text without the secrets, which are values and parts of them.
@@ -42,6 +44,14 @@ mod tests {
             assert!(!shown.contains("abcdefghijkl") && !shown.contains("B0000"), "{shown}");
         }
         assert_eq!(redact("401 for x", &secret_parts("x")), "401 for x");
+    }
+
+    #[test]
+    fn a_password_within_a_file_is_left_out() {
+        let text = "it sent 'a b:c'";
+        for file in [r"*:*:*:*:a b\:c", r#"{"redis://cache:6379":"a b:c"}"#] {
+            assert_eq!(redact(text, &secret_parts(file)), "it sent '…'", "{file}");
+        }
     }
 
     #[test]

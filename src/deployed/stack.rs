@@ -300,6 +300,8 @@ pub mod testing {
             service: component.to_owned(),
             image: service.image.clone(),
             state: State::Running,
+            labels: [(label::PROJECT.to_owned(), stack.to_owned())].into(),
+            addresses: [(format!("{stack}_default"), "172.20.0.2".to_owned())].into(),
             ..Container::default()
         };
         Deployed { container, service: Service { extension: Some(extension), ..service } }

@@ -17,7 +17,7 @@ use super::gate::{Failure, Gate};
 use super::restore::{self, Parked};
 use super::watch::{ContainerEvent, Watch};
 use super::{dag, pull, remove, store};
-use crate::compose::{File, Service, values};
+use crate::compose::{File, SecretExtension, Service, values};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
 use crate::plan::Fingerprints;
@@ -219,7 +219,10 @@ impl<'a> Run<'a> {
             let owner = service.user.as_deref().and_then(values::user_ids).unwrap_or((0, 0));
             let mut values = BTreeMap::new();
             for secret in &service.secrets {
-                values.insert(secret.clone(), self.secret(secret, generated)?);
+                let extension = self.extension(secret);
+                let value = self.secret(secret, &extension, generated)?;
+                // PostgreSQL's clients refuse a file of passwords that others may read.
+                values.insert(secret.clone(), (value, if extension.pgpass { 0o400 } else { 0o440 }));
             }
             load.secrets(self.file().secrets_volume(name), &values, owner);
         }
@@ -233,16 +236,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    fn extension(&self, secret: &str) -> SecretExtension {
+        self.file().secrets.get(secret).and_then(|secret| secret.extension.clone()).unwrap_or_default()
+    }
+
     /// A secret's value, in the form that its reader expects.
-    fn secret(&self, name: &str, generated: &BTreeMap<String, Secret>) -> Result<Secret> {
-        let extension = self.file().secrets.get(name).and_then(|secret| secret.extension.clone()).unwrap_or_default();
+    fn secret(&self, name: &str, extension: &SecretExtension, generated: &BTreeMap<String, Secret>) -> Result<Secret> {
         let source = extension.of.as_deref().unwrap_or(name);
         let value = self.job.secrets.get(source).or_else(|| generated.get(source));
         let value = value.ok_or_else(|| Error::new(format!("the secret `{source}` has no value")))?;
-        Ok(match extension.json_key {
-            Some(key) => Secret::new(serde_json::json!({key: value.expose()}).to_string()),
-            None => value.clone(),
-        })
+        Ok(value.written(extension))
     }
 
     async fn start(&self, name: &str, container: &str, began: Instant) -> Result<Ready> {

@@ -62,12 +62,12 @@ impl Load {
         self.entries.push(Entry::Link { path: format!("{FILES}/current"), target: hash.to_owned() });
     }
 
-    /// A service's secrets, readable by its user only.
-    pub fn secrets(&mut self, volume: String, secrets: &BTreeMap<String, Secret>, owner: (u64, u64)) {
+    /// A service's secrets with their modes, readable by its user only.
+    pub fn secrets(&mut self, volume: String, secrets: &BTreeMap<String, (Secret, u32)>, owner: (u64, u64)) {
         self.volumes.push((SECRETS, volume));
-        for (name, secret) in secrets {
+        for (name, (secret, mode)) in secrets {
             let content = secret.expose().as_bytes().to_vec().into();
-            self.entries.push(Entry::File { path: format!("{SECRETS}/{name}"), content, mode: 0o440, owner });
+            self.entries.push(Entry::File { path: format!("{SECRETS}/{name}"), content, mode: *mode, owner });
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
     fn one_tar_brings_the_files_and_points_the_link_to_them() {
         let mut load = Load::default();
         load.files("v".into(), "abc", &BTreeMap::from([("a/b.yml", &b"x"[..]), ("c.yml", b"y")]));
-        load.secrets("s".into(), &BTreeMap::from([("pw".to_owned(), Secret::new("z"))]), (472, 0));
+        load.secrets("s".into(), &BTreeMap::from([("pw".to_owned(), (Secret::new("z"), 0o440))]), (472, 0));
         let tar = load.tar().expect("packed");
         assert!(tar.capacity() == load.tar_size(), "the buffer never grew");
         let mut archive = tar::Archive::new(tar.as_slice());

@@ -9,6 +9,7 @@ use super::connect::Client;
 use super::daemon_message;
 use crate::error::{Error, Result, did_you_mean};
 use crate::plan::Observed;
+use crate::reason::without_colours;
 
 use reason::is_trace;
 pub use reason::{error_line, error_or_last_line};
@@ -117,5 +118,5 @@ async fn tail(client: &Client, container: &str, lines: usize) -> Vec<String> {
     while let Some(Ok(chunk)) = chunks.next().await {
         text.push_str(&chunk.to_string());
     }
-    text.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
+    without_colours(&text).lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Summary};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, ListVolumesOptions};
 use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 
 use super::archive::download;
 use super::connect::Client;
@@ -65,6 +66,24 @@ pub async fn observe(client: &Client, project: &str, bundle: Option<&Bundle>) ->
         observed.files = deployed_files(client, bundle, &observed.containers).await;
     }
     Ok(observed)
+}
+
+/// A container that may be meant by a host's name, of whatever project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    pub name: String,
+    pub state: State,
+    /// Names of its networks; of a container that does not run, none.
+    pub networks: Vec<String>,
+}
+
+/// The containers that are called `host`, whose Compose service is, or whose address it is.
+pub async fn neighbours(client: &Client, host: &str) -> Vec<Neighbour> {
+    let options = ListContainersOptions { all: true, ..Default::default() };
+    let all = client.docker.list_containers(Some(options)).await.unwrap_or_default();
+    let meant = |c: &Container| c.name == host || c.service == host || c.addresses.values().any(|ip| ip == host);
+    let found = all.iter().map(container).filter(meant);
+    found.map(|c| Neighbour { name: c.name, state: c.state, networks: c.addresses.into_keys().collect() }).collect()
 }
 
 /// The key of the stack's fingerprints, from its store volume.

@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::connect::Client;
 use super::exec::exec;
 
+/// A state of a socket.
+const LISTEN: &str = "0A";
+
 /// Connections that the container has opened itself, by where they lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outgoing {
@@ -22,11 +25,26 @@ pub async fn outgoing(client: &Client, container: &str) -> Option<Outgoing> {
     tables.contains("local_address").then(|| parse_tables(&tables))
 }
 
+/// The addresses of this machine that a port is open on; `None` on systems without `/proc`.
+pub fn listening(port: u16) -> Option<Vec<IpAddr>> {
+    let mut tables = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    tables.extend(std::fs::read_to_string("/proc/net/tcp6"));
+    Some(parse_listening(&tables, port))
+}
+
+fn parse_listening(text: &str, port: u16) -> Vec<IpAddr> {
+    let rows = text.lines().map(|line| line.split_whitespace().take(4).collect::<Vec<&str>>());
+    let local = rows.filter_map(|row| match row.as_slice() {
+        [_, local, _, state] if *state == LISTEN => address(local),
+        _ => None,
+    });
+    local.filter(|(_, open)| *open == port).map(|(ip, _)| ip).collect()
+}
+
 /// <https://www.kernel.org/doc/html/latest/networking/proc_net_tcp.html>
 fn parse_tables(text: &str) -> Outgoing {
     const ESTABLISHED: &str = "01";
     const SYN_SENT: &str = "02";
-    const LISTEN: &str = "0A";
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().take(4).collect()).collect();
     let rows: Vec<(u16, (IpAddr, u16), &str)> = rows
         .iter()
@@ -77,5 +95,17 @@ mod tests {
         );
         assert_eq!(found.connected, [(IpAddr::from([172, 21, 0, 1]), 18025)]);
         assert_eq!(found.connecting, [(IpAddr::from([172, 21, 0, 10]), 443)]);
+    }
+    #[test]
+    fn the_addresses_that_a_port_is_open_on_are_read() {
+        let tables = "  sl  local_address rem_address   st
+   0: 0100007F:1F90 00000000:0000 0A
+   1: 0100007F:1F90 0100007F:D432 01
+   2: 00000000:2385 00000000:0000 0A
+   0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A\n";
+        let any = IpAddr::from(Ipv6Addr::UNSPECIFIED);
+        assert_eq!(parse_listening(tables, 8080), [IpAddr::from([127, 0, 0, 1]), any]);
+        assert_eq!(parse_listening(tables, 9093), [IpAddr::from([0, 0, 0, 0])]);
+        assert!(parse_listening(tables, 54_322).is_empty());
     }
 }

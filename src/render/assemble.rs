@@ -33,6 +33,7 @@ pub fn render(resolved: &Resolved<'_>) -> Result<Bundle> {
         merge(&mut compose, instance, fragment, has_files)?;
         secrets::add(&mut templates, &mut compose, resolved, instance, &context)?;
     }
+    service::reach_host(&mut compose, &files, resolved);
     files.extend(content::rules_and_dashboards(&mut templates, resolved, &shared)?);
     check::check(resolved, &compose, &files)?;
     let text = compose::write(&compose, &HEADER)?;

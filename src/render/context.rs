@@ -96,10 +96,8 @@ pub fn answers(instance: &Instance<'_>) -> Map<String, Value> {
         .map(|question| {
             let answer = instance.answers.get(&question.variable).cloned().unwrap_or(Value::Null);
             let value = match (question.kind, answer) {
-                (Kind::Password, answer) => {
-                    secret_file(instance, &question.variable, question.json_key.is_some(), &answer)
-                        .map_or(json!(""), |name| json!(format!("{SECRETS_TARGET}/{name}")))
-                }
+                (Kind::Password, answer) => secret_file(instance, &question.variable, question.is_derived(), &answer)
+                    .map_or(json!(""), |name| json!(format!("{SECRETS_TARGET}/{name}"))),
                 (Kind::Int | Kind::Boolean, answer) => answer,
                 (_, Value::Null) => json!(""),
                 (_, answer) => answer,

@@ -24,19 +24,20 @@ pub(super) fn add(
         let Some(answer) = instance.answers.get(&question.variable) else { continue };
         let Some(source) = answer.get("secret").and_then(Value::as_str) else { continue };
         compose.secrets.insert(source.into(), declaration(resolved, source)?);
-        match &question.json_key {
-            None => used.push(source.to_owned()),
-            Some(template) => {
-                let name = context::derived_secret(instance, &question.variable);
-                let place = format!("json_key of {}.{}", manifest.name, question.variable);
-                let key = templates.render(&place, template, context)?;
-                // An interpolation is written as a JSON string; a template without one is the key itself.
-                let key: String = serde_json::from_str(&key).unwrap_or(key);
-                let extension = SecretExtension { of: Some(source.into()), json_key: Some(key), ..Default::default() };
-                compose.secrets.insert(name.clone(), in_bundle(&name, extension));
-                used.push(name);
-            }
+        if !question.is_derived() {
+            used.push(source.to_owned());
+            continue;
         }
+        let name = context::derived_secret(instance, &question.variable);
+        let mut extension = SecretExtension { of: Some(source.into()), pgpass: question.pgpass, ..Default::default() };
+        if let Some(template) = &question.json_key {
+            let place = format!("json_key of {}.{}", manifest.name, question.variable);
+            let key = templates.render(&place, template, context)?;
+            // An interpolation is written as a JSON string; a template without one is the key itself.
+            extension.json_key = Some(serde_json::from_str(&key).unwrap_or(key));
+        }
+        compose.secrets.insert(name.clone(), in_bundle(&name, extension));
+        used.push(name);
     }
     if manifest.name == "alertmanager" {
         for name in receivers_secrets(resolved) {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::context;
 use crate::compose::values::{FILES_PREFIX, FILES_TARGET};
-use crate::compose::{Extension, Logging, Service};
-use crate::spec::resolve::Instance;
+use crate::compose::{Extension, File, Logging, Service};
+use crate::spec::resolve::{Instance, Resolved};
 
 /// The defaults that a service keeps unless its `service.yml` departs from them; the manifest then says why.
 pub(super) fn harden(service: &mut Service, instance: &Instance<'_>) {
@@ -28,6 +28,27 @@ pub(super) fn harden(service: &mut Service, instance: &Instance<'_>) {
         driver: "json-file".into(),
         options: BTreeMap::from([("max-file".into(), "3".into()), ("max-size".into(), "10m".into())]),
     });
+}
+
+/// The name of the Docker host within containers. Docker Desktop knows it by itself, other engines when they are told.
+const DOCKER_HOST: &str = "host.docker.internal";
+
+/// Lets every service find the Docker host whose settings, files or probes name it.
+pub(super) fn reach_host(compose: &mut File, files: &BTreeMap<String, Vec<u8>>, resolved: &Resolved<'_>) {
+    let prober = resolved.instance_of("blackbox-exporter").map(|instance| instance.name.as_str());
+    let probes_host = resolved.probes.iter().any(|probe| probe.url.contains(DOCKER_HOST));
+    for (name, service) in &mut compose.services {
+        let folder = format!("files/{name}/");
+        let mut texts = service.command.iter().flatten().chain(service.environment.values());
+        let in_settings = texts.any(|text| text.contains(DOCKER_HOST));
+        let in_file = |content: &[u8]| String::from_utf8_lossy(content).contains(DOCKER_HOST);
+        let in_files = files.iter().any(|(path, content)| path.starts_with(&folder) && in_file(content));
+        let probes = probes_host && prober == Some(name.as_str());
+        let known = service.extra_hosts.iter().any(|host| host.starts_with(DOCKER_HOST));
+        if !known && (in_settings || in_files || probes) {
+            service.extra_hosts.push(format!("{DOCKER_HOST}:host-gateway"));
+        }
+    }
 }
 
 /// What the engine needs to know, from the manifest.

@@ -149,12 +149,32 @@ fn every_service_is_hardened() {
 }
 
 #[test]
+fn the_docker_host_is_known_to_the_services_that_name_it_and_to_no_other() {
+    let spec = "stack: standard\ncomponents:\n  postgres-exporter: {host: host.docker.internal, password: {secret: db}}\n\
+                secrets: {db: {env: DB}}\ntargets: [{job: app, static: ['host.docker.internal:8080']}]\n";
+    let knowing = |spec: &str| {
+        let services = bundle(spec).expect("rendered").compose.services;
+        let knowing =
+            services.iter().filter(|(_, service)| service.extra_hosts == ["host.docker.internal:host-gateway"]);
+        knowing.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(knowing(spec), ["postgres-exporter", "prometheus"]);
+    let probed = "stack: standard\nprobes: [{url: 'http://host.docker.internal/'}]\n";
+    assert_eq!(knowing(probed), ["blackbox-exporter", "prometheus"]);
+    assert!(knowing("stack: standard").is_empty());
+    let itself = "stack: standard\ntargets: [{job: own, static: ['localhost:9090']}]\n";
+    assert!(knowing(itself).is_empty(), "Prometheus itself may be scraped so");
+}
+
+#[test]
 fn secrets_are_named_by_file_and_source_only() {
     let bundle = bundle(EVERYTHING).expect("rendered");
     assert_eq!(bundle.compose.secrets["orders_db"].environment.as_deref(), Some("ORDERS_DB"));
     let exporter = &bundle.compose.services["postgres-exporter-orders"];
-    assert_eq!(exporter.environment["DATA_SOURCE_PASS_FILE"], "/run/secrets/orders_db");
-    assert_eq!(exporter.secrets, ["orders_db"]);
+    assert_eq!(exporter.environment["PGPASSFILE"], "/run/secrets/postgres-exporter-orders-password");
+    assert_eq!(exporter.secrets, ["postgres-exporter-orders-password"]);
+    let derived = bundle.compose.secrets["postgres-exporter-orders-password"].extension.clone().expect("derived");
+    assert_eq!((derived.of.as_deref(), derived.pgpass), (Some("orders_db"), true));
     let derived = bundle.compose.secrets["redis-exporter-cache-password"].extension.clone().expect("derived");
     assert_eq!((derived.of.as_deref(), derived.json_key.as_deref()), (Some("cache"), Some("redis://cache:6379")));
     assert!(bundle.compose.services["redis-exporter-plain"].secrets.is_empty());

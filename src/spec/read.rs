@@ -523,6 +523,11 @@ rules: [./rules]
             ("probes: [{url: 'http://a', interval: soon}]", "`interval` must be a duration, not `soon`", 38),
             ("targets: [{job: a, static: ['a:1'], scheme: ftp}]", "`scheme` is `http` or `https`", 45),
             ("targets: [{job: a, static: [a]}]", "`a` is not a valid address to scrape", 29),
+            (
+                "targets: [{job: a, static: ['localhost:9100']}]",
+                "`localhost:9100` is Prometheus's own container, where nothing listens on it",
+                29,
+            ),
             ("probes: [{url: 'a b', module: tcp_connect}]", "`a b` is not a valid address to probe", 16),
             ("address: 'http://a'", "`http://a` is not the name or IP address of a host", 10),
             ("address: a:9090", "`a:9090` is not the name or IP address of a host", 10),

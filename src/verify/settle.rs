@@ -4,11 +4,13 @@
 //! would wait in vain. The links then say what was not checked yet, and when it can be.
 //!
 //! Prometheus needs five seconds to find its targets after it starts, and announces nothing when it has. So it is asked
-//! again until every rendered job exists, is scraped and is evaluated.
+//! again until every rendered job exists, is scraped and is evaluated. A scrape counts when it is younger than its
+//! target's container, and a failed one when the target still does not answer.
 
 use std::time::{Duration, Instant};
 
 use crate::clients::prometheus::{Group, Prometheus, Target};
+use crate::deployed::freshness::Freshness;
 use crate::deployed::prometheus::rendered_jobs;
 use crate::deployed::stack::Stack;
 use crate::event::{Event, Sink};
@@ -28,8 +30,14 @@ const BOUND: f64 = 75.0;
 const INTERVAL: f64 = 60.0;
 
 /// Returns when every job exists, every target was scraped and every group evaluated once, or when that has had its
-/// time.
-pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) {
+/// time; yields which scrapes are still older than what they speak of.
+pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) -> Freshness {
+    let mut freshness = Freshness::look(stack).await;
+    scrapes(stack, &mut freshness, patience, sink).await;
+    freshness
+}
+
+async fn scrapes(stack: &Stack, freshness: &mut Freshness, patience: Duration, sink: Sink<'_>) {
     let Some(prometheus) = stack.prometheus().await else { return };
     let jobs = rendered_jobs(stack).await;
     let began = Instant::now();
@@ -37,7 +45,7 @@ pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) {
     // Each kind of waiting has its time from when it begins: targets are scraped after they are discovered.
     let mut deadline = began;
     loop {
-        let Some(waiting) = ask(&prometheus, &jobs).await else { return };
+        let Some(waiting) = ask(stack, &prometheus, &jobs, freshness).await else { return };
         if waiting.kind() != announced {
             announced = waiting.kind();
             let step = Instant::now() + Duration::from_secs_f64(waiting.takes + SLACK);
@@ -52,10 +60,17 @@ pub async fn settle(stack: &Stack, patience: Duration, sink: Sink<'_>) {
 }
 
 /// `None`: nothing to wait for, or Prometheus does not answer.
-async fn ask(prometheus: &Prometheus<'_>, jobs: &[String]) -> Option<Waiting> {
+async fn ask(
+    stack: &Stack,
+    prometheus: &Prometheus<'_>,
+    jobs: &[String],
+    freshness: &mut Freshness,
+) -> Option<Waiting> {
     let (targets, groups) = tokio::join!(prometheus.targets(), prometheus.rules());
+    let (targets, groups) = (targets.ok()?, groups.ok()?);
     let age = prometheus.configured_ago().await.unwrap_or(f64::INFINITY);
-    outstanding(&targets.ok()?, &groups.ok()?, jobs, age)
+    freshness.ask(stack, &targets).await;
+    outstanding(&targets, &groups, jobs, age, freshness)
 }
 
 /// What has not happened once.
@@ -75,7 +90,13 @@ impl Waiting {
 }
 
 /// What is waited for: `jobs` are those of the deployed configuration, which is in force for `age` seconds.
-fn outstanding(targets: &[Target], groups: &[Group], jobs: &[String], age: f64) -> Option<Waiting> {
+fn outstanding(
+    targets: &[Target],
+    groups: &[Group],
+    jobs: &[String],
+    age: f64,
+    freshness: &Freshness,
+) -> Option<Waiting> {
     let discovered = |job: &String| targets.iter().any(|target| target.scrape_pool == *job);
     if age < DISCOVERY + SLACK && !jobs.iter().all(discovered) {
         return Some(Waiting { what: "Prometheus to find its targets".into(), takes: DISCOVERY });
@@ -85,7 +106,7 @@ fn outstanding(targets: &[Target], groups: &[Group], jobs: &[String], age: f64) 
     let near = |seconds: &f64| *seconds <= BOUND;
     let mut unscraped = Vec::new();
     for target in targets {
-        if let Some(seconds) = scrape_takes(target, age).filter(near) {
+        if let Some(seconds) = scrape_takes(target, age, freshness).filter(near) {
             takes = takes.max(seconds);
             unscraped.push(target);
         }
@@ -111,8 +132,9 @@ fn outstanding(targets: &[Target], groups: &[Group], jobs: &[String], age: f64) 
 }
 
 /// Seconds until the scrape that counts, at most; `None`: it was.
-fn scrape_takes(target: &Target, age: f64) -> Option<f64> {
-    awaits_scrape(target, age).then(|| seconds(&target.scrape_interval) + seconds(&target.scrape_timeout))
+fn scrape_takes(target: &Target, age: f64, freshness: &Freshness) -> Option<f64> {
+    (awaits_scrape(target, age) || freshness.awaits(target))
+        .then(|| seconds(&target.scrape_interval) + seconds(&target.scrape_timeout))
 }
 
 /// Seconds until the group's first evaluation, at most; `None`: it was. Prometheus spreads the first ones over an interval
@@ -155,7 +177,7 @@ mod tests {
 
     fn waits(targets: &[Target], groups: &[Group], jobs: &[&str], age: f64) -> Option<(String, f64)> {
         let jobs: Vec<String> = jobs.iter().map(|job| (*job).to_owned()).collect();
-        outstanding(targets, groups, &jobs, age).map(|waiting| (waiting.what, waiting.takes))
+        outstanding(targets, groups, &jobs, age, &Freshness::default()).map(|waiting| (waiting.what, waiting.takes))
     }
 
     #[test]
@@ -178,6 +200,19 @@ mod tests {
         assert!(waits(&[target("a", "down")], &[], &[], 44.0).is_some(), "5 s, two intervals and a time-out");
         assert_eq!(waits(&[target("a", "down")], &[], &[], 45.0), None);
         assert_eq!(waits(&[target("a", "down")], &[], &[], f64::INFINITY), None);
+    }
+
+    #[test]
+    fn a_target_whose_container_is_younger_than_its_scrape_is_waited_for_and_a_later_scrape_is_not() {
+        let mut scraped = target("a", "up");
+        scraped.last_scrape = "2026-11-27T10:00:00Z".into();
+        let waits = |started: &str| {
+            let started = crate::time::parse(started).expect("a time");
+            let freshness = Freshness { started: [("i".to_owned(), started)].into(), ..Freshness::default() };
+            outstanding(std::slice::from_ref(&scraped), &[], &[], 600.0, &freshness).map(|waiting| waiting.what)
+        };
+        assert_eq!(waits("2026-11-27T10:00:01Z").as_deref(), Some("a scrape of a/i"));
+        assert_eq!(waits("2026-11-27T09:59:59Z"), None);
     }
 
     #[test]
@@ -213,7 +248,7 @@ mod tests {
     fn the_same_wait_for_fewer_targets_is_no_news() {
         let kind = |number: usize| {
             let targets = vec![target("a", "unknown"); number];
-            outstanding(&targets, &[], &[], 600.0).expect("waiting").kind()
+            outstanding(&targets, &[], &[], 600.0, &Freshness::default()).expect("waiting").kind()
         };
         assert_eq!(kind(3), kind(2));
         assert_ne!(kind(2), kind(1));

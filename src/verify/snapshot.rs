@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::catalog::Catalog;
 use crate::clients::api::ApiError;
 use crate::clients::prometheus::{Group, Rule, Target};
+use crate::deployed::freshness::Freshness;
 use crate::deployed::known_metrics::KnownMetrics;
 use crate::deployed::prometheus::{Configuration, configuration};
 use crate::deployed::stack::{Services, Stack};
@@ -23,6 +24,8 @@ pub struct Snapshot<'a> {
     pub bundle: Option<&'a Bundle>,
     pub services: Services,
     pub targets: Result<Vec<Target>, ApiError>,
+    /// Which of their scrapes are older than what they speak of.
+    pub freshness: Freshness,
     pub groups: Result<Vec<Group>, ApiError>,
     /// Names of the metrics that have recent samples.
     pub names: Result<BTreeSet<String>, ApiError>,
@@ -81,6 +84,7 @@ impl<'a> Snapshot<'a> {
             bundle: None,
             services: Services::default(),
             targets: Err(absent()),
+            freshness: Freshness::default(),
             groups: Err(absent()),
             names: Err(absent()),
             configuration: Configuration::default(),

@@ -11,7 +11,7 @@ const RANKS: [&[&str]; 7] = [
     &["deployed", "delivery", "clients", "docker"],
     &["plan", "render", "report"],
     &["content", "routing", "dashboard", "compose", "catalog", "spec", "secrets"],
-    &["yaml", "error", "event", "fix", "http", "time", "promql", "units", "input"],
+    &["yaml", "error", "event", "fix", "http", "time", "promql", "reason", "units", "input"],
 ];
 
 /// Uses between modules of one rank that are as the design has them: the first uses the second, never the other way.

@@ -84,8 +84,11 @@ fn bounds(question: &Question, node: &Node) -> Result<()> {
 fn secret(question: &Question, node: &Node) -> Result<()> {
     let variable = &question.variable;
     let is_password = question.kind == Kind::Password;
-    if !is_password && (question.secret.is_some() || question.json_key.is_some()) {
-        return Err(node.error(format!("`{variable}`: `secret` and `json_key` go with `type: password`")));
+    if !is_password && (question.secret.is_some() || question.is_derived()) {
+        return Err(node.error(format!("`{variable}`: `secret`, `json_key` and `pgpass` go with `type: password`")));
+    }
+    if question.json_key.is_some() && question.pgpass {
+        return Err(node.error(format!("`{variable}`: a file has one form, `json_key` or `pgpass`")));
     }
     if question.or_secret && question.kind != Kind::String {
         return Err(node.error(format!("`{variable}`: `or_secret` goes with `type: string`")));

@@ -101,7 +101,8 @@ async fn prove(
     let spec = context.spec(choice)?;
     let catalog = context.catalog(Some(&spec))?;
     let patience = context.global.timeout;
-    let options = Options { links: Link::ALL.to_vec(), deliver: false, patience, accept: spec.accept };
+    let accept = spec.accept;
+    let options = Options { links: Link::ALL.to_vec(), deliver: false, patience, accept, deployed: true };
     Ok(Some(verify::prove(context, &stack, &catalog, Some(&prepared.bundle), &options).await))
 }
 

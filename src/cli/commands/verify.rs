@@ -85,7 +85,8 @@ async fn verify(args: &Args, context: &Context) -> Result<Exit> {
     if links.is_empty() {
         bail!(Error::usage("no link is left to check").hint("remove one from `--skip`"));
     }
-    let options = Options { links, deliver: args.deliver, patience: context.global.timeout, accept: subject.accept };
+    let (patience, accept) = (context.global.timeout, subject.accept);
+    let options = Options { links, deliver: args.deliver, patience, accept, deployed: false };
     let mut report = prove(context, &stack, &subject.catalog, subject.bundle.as_ref(), &options).await;
     if let Some((name, baseline)) = &baseline {
         report.compare(baseline, name);

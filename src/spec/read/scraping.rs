@@ -8,6 +8,9 @@ use crate::spec::names;
 use crate::spec::types::{ProbeTarget, Target};
 use crate::yaml::Node;
 
+/// Where Prometheus listens in its container; scraping it there is odd and works.
+const PROMETHEUS_PORT: &str = "9090";
+
 impl Reader {
     /// The host in links: a name or an IP address alone.
     pub(super) fn address(&mut self, root: &Node) -> Option<String> {
@@ -53,6 +56,17 @@ impl Reader {
                 let error = node.get("path").unwrap_or(node).error(format!("the path `{path}` must begin with `/`"));
                 self.errors.push(error.hint("such as `/metrics`, or `/metrics?format=prometheus`"));
             }
+            for (address, place) in target.addresses.iter().zip(places) {
+                if let Some(port) = own_port(address) {
+                    self.errors.push(
+                        place
+                            .error(format!("`{address}` is Prometheus's own container, where nothing listens on it"))
+                            .hint(format!(
+                                "write `host.docker.internal:{port}` for the Docker host, or the container's name"
+                            )),
+                    );
+                }
+            }
             self.labels(node, target.labels.keys());
             self.duration(node, "interval", target.interval.as_deref());
             if target.scheme.as_deref().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
@@ -81,4 +95,11 @@ impl Reader {
         }
         probes.into_iter().map(|(probe, _)| probe).collect()
     }
+}
+
+/// The port of an address that leads to Prometheus's container itself, and not to Prometheus.
+fn own_port(address: &str) -> Option<&str> {
+    let (host, port) = address.rsplit_once(':')?;
+    let itself = matches!(host, "localhost" | "[::1]" | "0.0.0.0") || host.starts_with("127.");
+    (itself && port != PROMETHEUS_PORT).then_some(port)
 }

@@ -29,7 +29,7 @@ async fn check(context: &Context) -> Result<Exit> {
     let catalog = context.catalog(spec.as_ref())?;
     let stack = reach::stack(context).await?;
     let (patience, accept) = (context.global.timeout, spec.map(|spec| spec.accept).unwrap_or_default());
-    let options = Options { links: vec![Link::Dashboards], deliver: false, patience, accept };
+    let options = Options { links: vec![Link::Dashboards], deliver: false, patience, accept, deployed: false };
     let report = prove(&stack, &catalog, None, &options, &|_| {}).await;
     verify::show(context, &report)
 }

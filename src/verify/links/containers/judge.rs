@@ -102,7 +102,14 @@ fn not_running(name: &str, deployed: &Deployed, found: &Inspection, log: &[Strin
     if let Some(line) = &reason {
         finding = finding.why(format!("its log says: {line}"));
     }
-    Some(finding.fix(reason.and_then(|reason| fix_of(name, deployed, &reason)).unwrap_or_else(Fix::up)))
+    // `up` leaves a container that runs as it is.
+    let logs = Fix::watchpost(["logs", name]).note("shows why");
+    let fix = match (found.restarting, found.running) {
+        (true, _) => logs.then(Fix::up()),
+        (false, true) => logs.then(Fix::docker(["restart", &deployed.container.name])),
+        (false, false) => Fix::up(),
+    };
+    Some(finding.fix(reason.and_then(|reason| fix_of(name, deployed, &reason)).unwrap_or(fix)))
 }
 
 /// The fix for the last words of a service, where starting it again would only repeat them.
@@ -337,6 +344,10 @@ mod tests {
         let unhealthy = found(unhealthy);
         assert_eq!((unhealthy.what.as_str(), unhealthy.verdict), ("is unhealthy", Verdict::Broken));
         assert_eq!(unhealthy.why, ["its health check says: connection refused"]);
+        assert_eq!(
+            unhealthy.fix_text(),
+            "watchpost logs prometheus (shows why), then docker restart shop-prometheus-1"
+        );
 
         let paused = found(with(|found| found.paused = true));
         assert_eq!(

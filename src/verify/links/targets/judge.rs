@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::look::{CutOff, FailingTarget, TargetsSnapshot, silent_exporter};
-use super::scrape_error::{ScrapeError, ScrapeFailure, explain};
-use super::{address, id};
+use super::exporter::{self, cut_off};
+use super::host;
+use super::id;
+use super::look::{FailingTarget, TargetsSnapshot};
 use crate::clients::prometheus::Target;
-use crate::compose::Secret;
+use crate::clients::prometheus::scrape::{ScrapeError, ScrapeFailure};
+use crate::deployed::freshness::Outdated;
 use crate::deployed::stack::{Deployed, Services};
-use crate::docker;
 use crate::fix::Fix;
+use crate::plan::observed::State;
 use crate::verify::chain;
 use crate::verify::links::containers;
 use crate::verify::reload;
@@ -83,8 +85,8 @@ pub fn follow_in(targets: &mut Checked, containers: &Checked, snapshot: &Snapsho
     let all = snapshot.targets.as_deref().unwrap_or_default();
     for finding in targets.findings.iter_mut().filter(|finding| finding.is_broken()) {
         let Some(target) = all.iter().find(|target| id(target) == finding.id) else { continue };
-        let (host, port) = address(&target.scrape_url);
-        let timed_out = explain(&target.last_error, host, port, "").failure == ScrapeFailure::TimedOut;
+        let host = target.address().0;
+        let timed_out = target.failure().failure == ScrapeFailure::TimedOut;
         let own = |cause: &&Finding| cause.id.starts_with("network:") || timed_out && cause.id.starts_with("memory:");
         let cause = chain::what_ails(host, containers).or(ailing.filter(own));
         if let Some(cause) = cause {
@@ -95,31 +97,74 @@ pub fn follow_in(targets: &mut Checked, containers: &Checked, snapshot: &Snapsho
 }
 
 fn target(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -> Finding {
-    match target.health.as_str() {
-        "up" => Finding::ok(id(target), target.name()),
-        "unknown" => Finding::not_checked(id(target), target.name(), "was not scraped yet")
-            .why(format!("Prometheus scrapes it every {}", target.scrape_interval))
-            .fix(Fix::watchpost(["verify"]).note("a little later")),
-        _ => match silent_exporter(snapshot, &targets.logs, target) {
+    match (target.health.as_str(), snapshot.freshness.outdated(target)) {
+        ("unknown", _) => later(target, "was not scraped yet"),
+        (_, Some(Outdated::Started)) => later(target, "was not scraped since its container was started"),
+        (_, Some(Outdated::Answers)) => later(target, "answers again, and was not scraped since"),
+        ("up", None) => Finding::ok(id(target), target.name()),
+        _ => match exporter::silent(snapshot, &targets.logs, target) {
             Some(exporter) => cut_off(snapshot, targets, &exporter),
             None => failing(snapshot, targets, target),
         },
     }
 }
 
+/// Too early to say.
+fn later(target: &Target, what: &str) -> Finding {
+    Finding::not_checked(id(target), target.name(), what)
+        .why(format!("Prometheus scrapes it every {}", target.scrape_interval))
+        .fix(Fix::watchpost(["verify"]).note("a little later"))
+}
+
 fn failing(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, target: &Target) -> Finding {
-    let (host, port) = address(&target.scrape_url);
-    let ScrapeError { failure, words } = explain(&target.last_error, host, port, &target.scrape_timeout);
-    let mut finding = Finding::broken(id(target), target.name(), words);
+    let name = target.address().0;
+    let ScrapeError { failure, words } = target.failure();
     let nothing = FailingTarget::default();
     let seen = targets.failing.get(&target.scrape_url).unwrap_or(&nothing);
+    if let Some((what, fix)) = host::explain(target, failure, seen.listening.as_deref()) {
+        return Finding::broken(id(target), target.name(), what).why(words).fix(fix);
+    }
+    let mut finding = Finding::broken(id(target), target.name(), words);
     if let Some(answer) = &seen.answer {
         finding = finding.why(format!("asked from inside the network: {answer}"));
     }
     if let (ScrapeFailure::Refused, [port, ..]) = (failure, seen.ports.as_slice()) {
-        finding = finding.why(format!("the container `{host}` listens on port {port}"));
+        finding = finding.why(format!("the container `{name}` listens on port {port}"));
     }
-    finding.fix(fix_target(snapshot, target, host, failure))
+    match absence(snapshot, target, failure, seen) {
+        Some((why, fix)) => finding.why(why).fix(fix),
+        None => finding.fix(fix_target(snapshot, target, name, failure)),
+    }
+}
+
+/// The target's container has left the network, or is another project's and cannot be reached.
+fn absence(
+    snapshot: &Snapshot<'_>,
+    target: &Target,
+    failure: ScrapeFailure,
+    seen: &FailingTarget,
+) -> Option<(String, Fix)> {
+    if !matches!(failure, ScrapeFailure::NoHost | ScrapeFailure::TimedOut | ScrapeFailure::NoRoute) {
+        return None;
+    }
+    let name = target.address().0;
+    if let Some(deployed) = snapshot.services.get(name) {
+        let lost = exporter::lost_networks(deployed).into_iter().next()?;
+        let why = format!("its container is no longer on the network `{lost}`");
+        return Some((why, exporter::recreate(deployed)));
+    }
+    let (_, prometheus) = snapshot.services.first_of("prometheus")?;
+    let meant = seen.containers.first()?;
+    match meant.state {
+        // Prometheus has no setting for further networks.
+        State::Running if !meant.networks.iter().any(|n| prometheus.container.addresses.contains_key(n)) => {
+            let network = prometheus.container.addresses.keys().next()?;
+            let why = format!("the container `{}` is not on the stack's network `{network}`", meant.name);
+            let alias = ["network", "connect", "--alias", name, network, &meant.name];
+            Some((why, Fix::docker(alias)))
+        }
+        _ => exporter::absent(name, &seen.containers, prometheus),
+    }
 }
 
 fn fix_target(snapshot: &Snapshot<'_>, target: &Target, host: &str, failure: ScrapeFailure) -> Fix {
@@ -139,7 +184,9 @@ fn fix_target(snapshot: &Snapshot<'_>, target: &Target, host: &str, failure: Scr
         ScrapeFailure::NotFound | ScrapeFailure::NotMetrics => format!("correct the path or port of the job `{job}`"),
         ScrapeFailure::Tls => format!("correct the `scheme` of the job `{job}`"),
         ScrapeFailure::Login => format!("give the job `{job}` a login, or let Prometheus in without one"),
-        ScrapeFailure::TimedOut | ScrapeFailure::Other => format!("check the address of the job `{job}`"),
+        ScrapeFailure::TimedOut | ScrapeFailure::NoRoute | ScrapeFailure::Other => {
+            format!("check the address of the job `{job}`")
+        }
     };
     Fix::spec("targets", what).then(Fix::up())
 }
@@ -173,51 +220,6 @@ fn jobs(services: &Services, targets: &[Target], jobs: &[String]) -> Vec<Finding
     jobs.iter().filter(|name| !known.contains(name.as_str())).map(missing).collect()
 }
 
-/// An exporter that does not reach what it watches: its log says why.
-fn cut_off(snapshot: &Snapshot<'_>, targets: &TargetsSnapshot, exporter: &CutOff) -> Finding {
-    let CutOff { job, instance } = exporter;
-    let name = format!("{job}/{instance}");
-    let finding = |what: &str| Finding::broken(format!("target:{name}"), &name, what);
-    let Some(deployed) = snapshot.services.get(instance) else {
-        let log = Fix::words(format!("read the log of the exporter `{instance}`"));
-        return finding("the exporter does not reach what it watches").fix(log);
-    };
-    let Some(line) = targets.logs.get(instance).and_then(|log| docker::error_or_last_line(log)) else {
-        return finding("the exporter does not reach what it watches, and its log does not say why")
-            .fix(Fix::watchpost(["logs", instance]).note("may show why"));
-    };
-    // In Go the cause comes last: `cannot open: pq: no such role`.
-    let cause = line.rsplit(": ").next().unwrap_or(&line);
-    let mut found = finding(cause).fix(fix_exporter(snapshot, instance, deployed, &line));
-    if cause != line {
-        found = found.why(format!("its log says: {line}"));
-    }
-    found
-}
-
-fn fix_exporter(snapshot: &Snapshot<'_>, instance: &str, deployed: &Deployed, line: &str) -> Fix {
-    let line = line.to_lowercase();
-    let login = ["authentication", "password", "noauth", "wrongpass", "denied"].iter().any(|word| line.contains(word));
-    let fix = match deployed.service.secrets.first() {
-        Some(name) if login => Fix::words(format!("set {} to the server's password", secret(snapshot, name))),
-        None if login => Fix::spec("components", format!("give `{instance}` a password")),
-        _ => Fix::spec("components", format!("correct the address of `{instance}`")),
-    };
-    fix.then(Fix::up())
-}
-
-/// A secret by its name, with its source where the spec names one.
-fn secret(snapshot: &Snapshot<'_>, name: &str) -> String {
-    let secrets = snapshot.bundle.map(|bundle| &bundle.compose.secrets);
-    let find = |name: &str| secrets.and_then(|all| all.get(name));
-    let origin = find(name).and_then(|secret| secret.extension.as_ref()?.of.clone()).unwrap_or_else(|| name.to_owned());
-    match find(&origin) {
-        Some(Secret { environment: Some(variable), .. }) => format!("the secret `{origin}` (the variable {variable})"),
-        Some(Secret { file: Some(file), .. }) => format!("the secret `{origin}` (the file {file})"),
-        _ => format!("the secret `{origin}`"),
-    }
-}
-
 /// Its alert notifies people: the monitoring itself works.
 fn failed_probe(address: &str) -> Finding {
     Finding::note(format!("probe:{address}"), address, "the probe of this address fails")
@@ -230,10 +232,11 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::clients::api::ApiError;
-    use crate::compose::{SecretExtension, Service};
+    use crate::compose::{Secret, SecretExtension, Service};
     use crate::deployed::stack::testing;
     use crate::plan::observed::State;
     use crate::render::Bundle;
+    use crate::verify::links::targets::look::CutOff;
     use crate::verify::report::Verdict;
 
     fn catalog() -> Catalog {
@@ -300,6 +303,42 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_was_not_scraped_since_its_container_started_is_neither_ok_nor_broken() {
+        let catalog = catalog();
+        for health in ["up", "down"] {
+            let node = target_named("node", "http://node-exporter:9100/metrics", health, "lookup: no such host");
+            let mut snapshot = snapshot(&catalog, vec![node]);
+            let started = crate::time::parse("2026-11-27T10:00:01Z").expect("a time");
+            snapshot.freshness.started.insert("node-exporter".into(), started);
+            let checked = judge(&snapshot, &TargetsSnapshot::default());
+            let found = only(&checked.findings, "target:node/node-exporter");
+            assert_eq!(found.verdict, Verdict::NotChecked);
+            assert_eq!(found.what, "was not scraped since its container was started");
+            snapshot.freshness.started.insert("node-exporter".into(), started - 2.0);
+            let checked = judge(&snapshot, &TargetsSnapshot::default());
+            let found = only(&checked.findings, "target:node/node-exporter");
+            assert_eq!(found.verdict, if health == "up" { Verdict::Ok } else { Verdict::Broken });
+        }
+    }
+
+    #[test]
+    fn a_target_that_failed_and_answers_by_now_is_not_broken_until_it_is_scraped_again() {
+        let catalog = catalog();
+        let shop = target_named("shop", "http://shop:80/metrics", "down", "context deadline exceeded");
+        let mut snapshot = snapshot(&catalog, vec![shop.clone()]);
+        snapshot.freshness.asked.insert(shop.scrape_url.clone(), Some(shop.last_scrape.clone()));
+        let checked = judge(&snapshot, &TargetsSnapshot::default());
+        let found = only(&checked.findings, "target:shop/shop");
+        assert_eq!(
+            (found.verdict, found.what.as_str()),
+            (Verdict::NotChecked, "answers again, and was not scraped since")
+        );
+        snapshot.freshness.asked.insert(shop.scrape_url, Some("2026-11-27T09:59:45Z".into()));
+        let checked = judge(&snapshot, &TargetsSnapshot::default());
+        assert!(only(&checked.findings, "target:shop/shop").is_broken(), "it failed once more");
+    }
+
+    #[test]
     fn without_an_answer_of_prometheus_the_link_is_broken_and_without_prometheus_not_checked() {
         let catalog = catalog();
         let mut snapshot = snapshot(&catalog, Vec::new());
@@ -351,7 +390,7 @@ mod tests {
     fn what_a_container_of_the_stack_sees_is_said_beside_it() {
         let catalog = catalog();
         let target = target_named("shop", "http://shop:81/metrics", "down", "connect: connection refused");
-        let seen = FailingTarget { answer: Some("connection refused".into()), ports: vec![8080] };
+        let seen = FailingTarget { answer: Some("connection refused".into()), ports: vec![8080], ..Default::default() };
         let looked =
             TargetsSnapshot { failing: [(target.scrape_url.clone(), seen)].into(), ..TargetsSnapshot::default() };
         let checked = judge(&snapshot(&catalog, vec![target]), &looked);
@@ -440,7 +479,8 @@ mod tests {
         bundle.compose.secrets.insert("db".into(), Secret { extension: Some(written), ..Secret::default() });
         let mut snapshot = snapshot(&catalog, vec![target]);
         snapshot.bundle = Some(&bundle);
-        let cut_off = vec![CutOff { job: "postgres".into(), instance: "postgres-exporter".into() }];
+        let cut_off =
+            vec![CutOff { job: "postgres".into(), instance: "postgres-exporter".into(), ..CutOff::default() }];
         let judged = |line: &str| {
             let logs = [("postgres-exporter".to_owned(), vec![line.to_owned()])].into();
             let looked = TargetsSnapshot { cut_off: cut_off.clone(), logs, ..TargetsSnapshot::default() };
@@ -448,11 +488,11 @@ mod tests {
             assert_eq!(checked.findings.len(), 1, "one finding for one target");
             only(&checked.findings, "target:postgres/postgres-exporter").clone()
         };
-        let login = judged("level=ERROR err=\"cannot open: pq: password authentication failed\"");
-        assert_eq!(login.what, "password authentication failed");
+        let login = judged(r#"level=ERROR err="cannot open: pq: password authentication failed for user \"a\"""#);
+        assert_eq!(login.what, "password authentication failed: the server rejects the user `a` or its password");
         let fix = "set the secret `password` (the variable DB_PASSWORD) to the server's password, then watchpost up";
         assert_eq!(login.fix_text(), fix);
-        let address = judged("level=ERROR err=\"dial tcp: no such host\"");
+        let address = judged("level=ERROR err=\"dial tcp 10.0.0.2:5432: connect: connection refused\"");
         assert!(address.fix_text().contains("correct the address of `postgres-exporter`"), "{address:?}");
 
         let silent = TargetsSnapshot { cut_off: cut_off.clone(), ..TargetsSnapshot::default() };
@@ -472,7 +512,8 @@ mod tests {
             let checked = judge(&snapshot(&catalog, vec![target.clone()]), &looked);
             only(&checked.findings, "target:postgres/postgres-exporter").what.clone()
         };
-        assert_eq!(log("level=ERROR err=\"dial tcp: no such host\""), "no such host");
+        let lookup = r#"level=ERROR err="dial tcp: lookup db on 127.0.0.11:53: no such host""#;
+        assert_eq!(log(lookup), "the host `db` does not exist");
         assert_eq!(log("level=INFO msg=listening"), "no answer within 10s");
     }
 

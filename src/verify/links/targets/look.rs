@@ -1,24 +1,27 @@
 //! Asks Prometheus, the exporters' logs and the targets themselves why a scrape fails.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
-use super::address;
-use super::scrape_error::{ScrapeFailure, explain};
+use super::{exporter, host};
+use crate::clients::exposition::Exposition;
+use crate::clients::prometheus::scrape::ScrapeFailure;
 use crate::clients::prometheus::{Prometheus, Target};
+use crate::deployed::inside;
 use crate::deployed::prometheus::rendered_jobs;
-use crate::deployed::redact;
 use crate::deployed::stack::Stack;
-use crate::docker::{self, reach};
+use crate::docker::{self, Neighbour, Request, ServiceEndpoint};
 use crate::verify::snapshot::Snapshot;
 
 /// Targets that fail are asked from inside, this many at once.
 const AT_ONCE: usize = 8;
-/// Of an answer, so much is quoted, in characters.
-const QUOTED: usize = 60;
+/// So long an exporter is asked that waits for what it watches.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What there is to know of the targets beyond Prometheus's list of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,13 +47,26 @@ pub struct FailingTarget {
     pub answer: Option<String>,
     /// Ports that the image of the target's container declares, when the target refuses the connection.
     pub ports: Vec<u16>,
+    /// The containers that the target's host may mean, when it does not answer.
+    pub containers: Vec<Neighbour>,
+    /// Addresses of this machine that the target's port is open on, when the target is the Docker host and that is this
+    /// machine.
+    pub listening: Option<Vec<IpAddr>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An exporter that does not reach what it watches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CutOff {
     pub job: String,
     /// The exporter's service.
     pub instance: String,
+    /// Why, where one of its metrics says so.
+    pub reason: Option<String>,
+    /// Asked now, it reaches it again.
+    pub reaches: bool,
+    /// The containers that the host in the reason may mean.
+    pub servers: Vec<Neighbour>,
 }
 
 pub async fn look(stack: &Stack, snapshot: &Snapshot<'_>) -> TargetsSnapshot {
@@ -65,44 +81,38 @@ pub async fn look(stack: &Stack, snapshot: &Snapshot<'_>) -> TargetsSnapshot {
         failed_probes(&prometheus),
     );
     let logs = logs(stack, &down, &cut_off, accepted).await;
+    let mut cut_off = cut_off;
+    for exporter in &mut cut_off {
+        if let Some(host) = exporter::server(snapshot, &logs, exporter) {
+            exporter.servers = docker::neighbours(&stack.client, &host).await;
+        }
+    }
     // Where an exporter's log names the cause, its target is not asked.
-    let unexplained = down.into_iter().filter(|target| silent_exporter(snapshot, &logs, target).is_none());
+    let unexplained = down.into_iter().filter(|target| exporter::silent(snapshot, &logs, target).is_none());
     let failing = unexplained.map(async |target| (target.scrape_url.clone(), failing(stack, target).await));
     let failing = stream::iter(failing).buffered(AT_ONCE).collect().await;
     TargetsSnapshot { jobs, accepted, failing, cut_off, failed_probes, logs }
 }
 
 async fn failing(stack: &Stack, target: &Target) -> FailingTarget {
-    let (answer, ports) = tokio::join!(answer(stack, target), ports(stack, target));
-    FailingTarget { answer, ports }
+    let (host, port) = target.address();
+    let failure = target.failure().failure;
+    let (answer, ports) = tokio::join!(inside::ask(stack, target), ports(stack, target));
+    use ScrapeFailure::{NoHost, NoRoute, Refused, TimedOut};
+    let unreachable = matches!(failure, NoHost | NoRoute | Refused | TimedOut);
+    let containers = if unreachable { docker::neighbours(&stack.client, host).await } else { Vec::new() };
+    let on_host = unreachable && stack.client.engine.local && host::means_host(host);
+    let listening = on_host.then(|| docker::listening(port)).flatten();
+    FailingTarget { answer: answer.map(|answer| answer.text), ports, containers, listening }
 }
 
 /// Asked only where the port may be wrong.
 async fn ports(stack: &Stack, target: &Target) -> Vec<u16> {
-    let (host, port) = address(&target.scrape_url);
-    let error = explain(&target.last_error, host, port, &target.scrape_timeout);
-    if error.failure != ScrapeFailure::Refused {
+    if target.failure().failure != ScrapeFailure::Refused {
         return Vec::new();
     }
-    let container = docker::inspect(&stack.client, host).await.ok().flatten();
+    let container = docker::inspect(&stack.client, target.address().0).await.ok().flatten();
     container.map(|container| container.exposed_ports).unwrap_or_default()
-}
-
-/// What a container of the stack gets when it asks the same.
-async fn answer(stack: &Stack, target: &Target) -> Option<String> {
-    let (host, port) = address(&target.scrape_url);
-    let rest = target.scrape_url.strip_prefix("http://")?;
-    let path = rest.find('/').map_or("/", |at| &rest[at..]);
-    let helper = stack.helpers().into_iter().next()?;
-    match reach::get_from(&stack.client, &helper, host, port, path).await {
-        Ok(answer) => {
-            let first = answer.body.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            let first: String = redact::redact(first, &[]).chars().take(QUOTED).collect();
-            Some(format!("{} {first}", answer.status).trim_end().to_owned())
-        }
-        Err(reach::TransportError::Unreachable) => None,
-        Err(error) => Some(error.to_string()),
-    }
 }
 
 /// From its own metrics: what it scrapes may hold another Prometheus too.
@@ -122,10 +132,22 @@ async fn cut_off(stack: &Stack, snapshot: &Snapshot<'_>, prometheus: &Prometheus
         let zero = format!("{up}{{job=\"{}\"}} == 0", scrape.job);
         for mut sample in prometheus.query(&zero).await.unwrap_or_default() {
             let instance = sample.labels.remove("instance").unwrap_or_default();
-            found.push(CutOff { job: scrape.job.clone(), instance });
+            let now = match stack.endpoint(&instance).await {
+                Some(endpoint) => metrics(endpoint, &scrape.path).await,
+                None => Exposition::default(),
+            };
+            let reason = scrape.reason.as_ref().and_then(|reason| now.label_of(&reason.metric, &reason.label));
+            let reaches = now.value(up) == Some(1.0);
+            found.push(CutOff { job: scrape.job.clone(), instance, reason, reaches, servers: Vec::new() });
         }
     }
     found
+}
+
+/// An exporter's own metrics, as they are now; none when it does not answer.
+async fn metrics(endpoint: &ServiceEndpoint, path: &str) -> Exposition {
+    let answer = endpoint.send_within(&Request::get(path), PATIENCE).await.ok().filter(|answer| answer.status == 200);
+    answer.map(|answer| Exposition::read(&answer.body)).unwrap_or_default()
 }
 
 async fn failed_probes(prometheus: &Prometheus<'_>) -> Vec<String> {
@@ -139,7 +161,7 @@ async fn logs(
     cut_off: &[CutOff],
     accepted: Option<bool>,
 ) -> BTreeMap<String, Vec<String>> {
-    let mut wanted: BTreeSet<&str> = down.iter().map(|target| address(&target.scrape_url).0).collect();
+    let mut wanted: BTreeSet<&str> = down.iter().map(|target| target.address().0).collect();
     wanted.extend(cut_off.iter().map(|exporter| exporter.instance.as_str()));
     if accepted == Some(false) {
         wanted.extend(stack.first_of("prometheus").map(|(name, _)| name));
@@ -149,18 +171,4 @@ async fn logs(
         logs.insert(name.to_owned(), stack.log(name).await);
     }
     logs
-}
-
-/// An exporter that gives no answer because it waits for what it watches: its log says for what.
-pub fn silent_exporter(
-    snapshot: &Snapshot<'_>,
-    logs: &BTreeMap<String, Vec<String>>,
-    target: &Target,
-) -> Option<CutOff> {
-    let instance = address(&target.scrape_url).0;
-    let deployed = snapshot.services.get(instance)?;
-    let manifest = &snapshot.catalog.components.get(deployed.component())?.manifest;
-    manifest.scrape.as_ref()?.up.as_ref()?;
-    docker::error_line(logs.get(instance)?)?;
-    Some(CutOff { job: target.label("job").to_owned(), instance: instance.to_owned() })
 }

@@ -1,4 +1,17 @@
-//! Why a scrape failed, from Prometheus's error text.
+//! A scrape's address, and why it failed, from Prometheus's error text.
+
+use super::Target;
+
+/// Host and port of a scrape's URL.
+pub fn address(url: &str) -> (&str, u16) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let default = if scheme == "https" { 443 } else { 80 };
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default)),
+        _ => (authority, default),
+    }
+}
 
 /// Kinds of failed scrapes, by what fixes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,6 +19,8 @@ pub enum ScrapeFailure {
     Refused,
     NoHost,
     TimedOut,
+    /// A firewall that rejects, too.
+    NoRoute,
     Login,
     NotFound,
     NotMetrics,
@@ -20,10 +35,12 @@ pub struct ScrapeError {
 }
 
 /// Parts of Go's and Prometheus's messages, lowercase, the most telling first.
-const KNOWN: [(&str, ScrapeFailure); 22] = [
+const KNOWN: [(&str, ScrapeFailure); 24] = [
     ("server misbehaving", ScrapeFailure::NoHost),
     ("no such host", ScrapeFailure::NoHost),
     ("connection refused", ScrapeFailure::Refused),
+    ("no route to host", ScrapeFailure::NoRoute),
+    ("network is unreachable", ScrapeFailure::NoRoute),
     ("status 401", ScrapeFailure::Login),
     ("status 403", ScrapeFailure::Login),
     ("status 404", ScrapeFailure::NotFound),
@@ -45,8 +62,20 @@ const KNOWN: [(&str, ScrapeFailure); 22] = [
     ("strconv.parsefloat", ScrapeFailure::NotMetrics),
 ];
 
+impl Target {
+    pub fn address(&self) -> (&str, u16) {
+        address(&self.scrape_url)
+    }
+
+    /// Why its last scrape failed.
+    pub fn failure(&self) -> ScrapeError {
+        let (host, port) = self.address();
+        explain(&self.last_error, host, port, &self.scrape_timeout)
+    }
+}
+
 /// `error` is a target's `lastError`.
-pub fn explain(error: &str, host: &str, port: u16, timeout: &str) -> ScrapeError {
+fn explain(error: &str, host: &str, port: u16, timeout: &str) -> ScrapeError {
     let lower = error.to_lowercase();
     let known = KNOWN.iter().find(|(part, _)| lower.contains(part));
     let failure = known.map_or(ScrapeFailure::Other, |(_, failure)| *failure);
@@ -54,6 +83,7 @@ pub fn explain(error: &str, host: &str, port: u16, timeout: &str) -> ScrapeError
         ScrapeFailure::Refused => format!("connection refused: nothing listens on {host}:{port}"),
         ScrapeFailure::NoHost => format!("DNS: the host `{host}` does not exist"),
         ScrapeFailure::TimedOut => format!("no answer within {timeout}"),
+        ScrapeFailure::NoRoute => format!("the host {host} is unreachable"),
         ScrapeFailure::Login => {
             let status = if lower.contains("403") { 403 } else { 401 };
             format!("the target answers {status} and requires a login")
@@ -72,6 +102,13 @@ mod tests {
 
     fn failure(error: &str) -> ScrapeFailure {
         explain(error, "shop", 8080, "10s").failure
+    }
+
+    #[test]
+    fn a_scrape_url_is_split_into_host_and_port() {
+        assert_eq!(address("http://node-exporter:9100/metrics"), ("node-exporter", 9100));
+        assert_eq!(address("https://shop.example.com/metrics?x=1"), ("shop.example.com", 443));
+        assert_eq!(address("http://[::1]/metrics"), ("[::1]", 80));
     }
 
     /// Recorded from Prometheus 3.5.

@@ -3,9 +3,9 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
+use crate::delivery::tracker::Connection;
 use crate::fix::Fix;
 use crate::routing::Integration;
-use crate::delivery::tracker::Connection;
 
 /// What failed, why, and what fixes it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::alertmanager::HeldStatus;
 use crate::clients::exposition::Exposition;
-use crate::routing::Route;
 use crate::delivery::attempt::FailedAttempt;
+use crate::routing::Route;
 
 /// Alertmanager tries again after half a second, then ever later: so long a failure may turn out to be one of a moment.
 const RETRIES: Duration = Duration::from_secs(3);

@@ -205,6 +205,7 @@ mod tests {
                     "killed" => ("container", format!("watchpost up --set {service}.memory=256m, or")),
                     "starved" => ("memory", format!("watchpost up --set {service}.memory=256m, or")),
                     "apart" => ("network", format!("docker network connect --alias {service} shop_default")),
+                    "restarting" | "unhealthy" => ("container", format!("watchpost logs {service} (shows why), then ")),
                     _ => ("container", "watchpost up".to_owned()),
                 };
                 let causes = Case::new(service, state).causes();

@@ -55,7 +55,7 @@ fn a_stack_named_by_a_flag_is_not_looked_for_in_the_file() {
     let catalog = Catalog::embedded().expect("the catalog");
     let mut spec = spec::read("watchpost.yaml", "stack: minimal").expect("valid");
     spec.stack = "nope".into();
-    let error = resolve(&spec, &catalog, OwnFiles::default()).err().expect("rejected");
+    let error = resolve(&spec, &catalog, OwnFiles::default()).map(|_| ()).expect_err("rejected");
     assert_eq!((error.message.as_str(), error.at.is_none()), ("unknown stack `nope`", true));
 }
 

@@ -104,7 +104,7 @@ fn not_running(name: &str, deployed: &Deployed, found: &Inspection, log: &[Strin
     }
     // `up` leaves a container that runs as it is.
     let logs = Fix::watchpost(["logs", name]).note("shows why");
-    let fix = match (found.restarting, found.running) {
+    let fix = match (looping, found.running) {
         (true, _) => logs.then(Fix::up()),
         (false, true) => logs.then(Fix::docker(["restart", &deployed.container.name])),
         (false, false) => Fix::up(),
@@ -510,7 +510,10 @@ mod tests {
         assert_eq!(crash.what, "keeps restarting: 4 restarts so far");
         assert_eq!(
             (crash.why[0].as_str(), crash.fix_text()),
-            ("its log says: panic: no memory for a map", "watchpost up".into())
+            (
+                "its log says: panic: no memory for a map",
+                "watchpost logs prometheus (shows why), then watchpost up".into()
+            )
         );
         let later = found(looping(60.0, "level=ERROR err=\"bad flag\""), "restarts:prometheus");
         assert_eq!(later.why, ["it ended with exit status 2", "its log says: bad flag"]);

@@ -88,7 +88,7 @@ pub fn missing(case: &Case<'_>, reference: &Reference, sources: &Sources<'_>) ->
     let finding = |what: String| case.broken(&what).cause(what);
     match reference {
         Reference::Unknown { variable, .. } => {
-            let what = "resolve the data sources of the import dialog with `watchpost dashboards import`";
+            let what = "resolve the data sources of the import dialog with `watchpost dashboards import FILE`";
             finding(format!("nothing resolves the data source `${{{variable}}}`"))
                 .why("only the import dialog of Grafana does, never a file")
                 .fix(case.edit(what.into()))

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::clients::alertmanager::HeldStatus;
 use crate::clients::api::ApiError;
+use crate::delivery::failure::{self, DeliveryFailure, FailedReceiver};
+use crate::delivery::tracker::{Connection, Delivery, DeliveryTracker, Resolved, State};
 use crate::deployed::stack::ServiceState;
 use crate::docker::Outgoing;
 use crate::fix::Fix;
 use crate::routing::{Integration, Tree};
 use crate::units::format_span;
 use crate::verify::links::containers;
-use crate::delivery::failure::{self, DeliveryFailure, FailedReceiver};
 use crate::verify::links::delivery::look::DeliverySnapshot;
-use crate::delivery::tracker::{Connection, Delivery, DeliveryTracker, Resolved, State};
 use crate::verify::report::{Checked, Finding, Link};
 
 /// The counters are looked at so often, in seconds: a quicker answer came at once.

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::delivery::tracker::DeliveryTracker;
 use crate::deployed::stack::{ServiceState, Stack};
 use crate::docker;
 use crate::time;
-use crate::delivery::tracker::DeliveryTracker;
 
 /// What came of the test alerts, when all are followed to their end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

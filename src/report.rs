@@ -224,6 +224,7 @@ impl Finding {
             Some("route") => "route",
             Some("job") => "job",
             Some("probe") => "probe",
+            None if self.id == "watchdog" => "alert",
             _ => "finding",
         }
     }

@@ -382,3 +382,12 @@ fn joined(binary: &BinaryExpr, sample: &Sample) -> Labels {
         _ => left,
     }
 }
+
+/// Patterns of the metrics that are absent on some hosts, as the manifests declare them.
+pub fn absences(catalog: &Catalog) -> Vec<regex_lite::Regex> {
+    let manifests = || catalog.components.values().map(|component| &component.manifest);
+    let sometimes = manifests().flat_map(|manifest| &manifest.sometimes).map(|absent| &absent.metrics);
+    let collected = manifests().flat_map(|manifest| &manifest.collectors).map(|collector| &collector.metrics);
+    let pattern = |metrics: &String| regex_lite::Regex::new(&format!("^(?:{metrics})$")).expect("a pattern");
+    sometimes.chain(collected).map(pattern).collect()
+}

@@ -15,7 +15,7 @@ const RANKS: [&[&str]; 7] = [
 ];
 
 /// Uses between modules of one rank that are as the design has them: the first uses the second, never the other way.
-const BESIDE: [(&str, &str); 15] = [
+const BESIDE: [(&str, &str); 16] = [
     ("yaml", "error"),
     ("yaml", "input"),
     ("error", "input"),
@@ -27,6 +27,7 @@ const BESIDE: [(&str, &str); 15] = [
     ("delivery", "clients"),
     ("plan", "render"),
     ("content", "catalog"),
+    ("content", "dashboard"),
     ("spec", "catalog"),
     ("secrets", "compose"),
     ("catalog", "compose"),

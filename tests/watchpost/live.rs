@@ -160,10 +160,7 @@ fn as_it_comes_what_is_empty_says_so() {
     await_data(&stack, queries.into_iter().filter(|query| query.empty.is_none()).collect());
     let names = api(&stack, "/api/v1/label/__name__/values").expect("names");
     let names: BTreeSet<&str> = names["data"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
-    let manifests = known::catalog().components;
-    let patterns: Vec<regex_lite::Regex> = (manifests.values().flat_map(|component| &component.manifest.sometimes))
-        .map(|sometimes| regex_lite::Regex::new(&format!("^(?:{})$", sometimes.metrics)).expect("a pattern"))
-        .collect();
+    let patterns = known::absences(&known::catalog());
     let undeclared: BTreeSet<String> = expressions
         .iter()
         .flat_map(|expr| known::Named::of(&known::parsed("a rule or panel", expr)).metrics)

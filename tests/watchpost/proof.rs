@@ -47,7 +47,7 @@ fn a_healthy_stack_has_no_broken_link_and_up_says_so() {
     stack.run(&["verify", "--only", "delivery"]).expect(1).prints("Nothing was checked");
     stack.run(&["verify", "--skip", "containers,targets,rules,alerting,delivery,dashboards"]).expect(64);
     assert!(stack.run(&["verify", "-q"]).expect(0).stdout.is_empty(), "with -q only what is broken is said");
-    stack.run(&["up", "--yes"]).expect(0).says("nothing to do, 6 services ready, proof green; ");
+    stack.run(&["up", "--yes"]).expect(0).says("nothing to do, 6 services ready");
     // Without the spec it is held against its own labels.
     let text = watchpost_elsewhere(&stack, &["verify", "--name", &stack.name]).expect(0).stdout;
     assert!(text.contains("delivery") && text.contains("not checked"), "{text}");
@@ -112,7 +112,7 @@ const OWN_RULES: &str = "groups:
   - name: own
     rules:
       - {alert: NoSuchMetric, expr: node_laod1 > 100, labels: {severity: warning}, annotations: {summary: s}}
-      - {alert: DividesByNothing, expr: node_load1 / no_such_divisor > 1, labels: {severity: warning}, annotations: {summary: s}}
+      - {alert: DividesByNothing, expr: node_load1 / node_no_such_divisor > 1, labels: {severity: warning}, annotations: {summary: s}}
       - {alert: NoSuchLabel, expr: 'node_load1{colour=\"red\"} > 100', labels: {severity: warning}, annotations: {summary: s}}
       - {alert: DoesNotEvaluate, expr: 'up * on (x) up', labels: {severity: warning}, annotations: {summary: s}}
 ";
@@ -163,7 +163,7 @@ fn every_way_a_target_or_rule_fails_is_named_with_its_cause_and_its_fix_fixes() 
         (format!("target:slow/{name}:82"), "no answer within 2s"),
         ("target:postgres/postgres-exporter-orders".into(), "password authentication failed"),
         ("rule:own/NoSuchMetric".into(), "can never fire: it uses `node_laod1`"),
-        ("rule:own/DividesByNothing".into(), "can never fire: it divides by `no_such_divisor`"),
+        ("rule:own/DividesByNothing".into(), "can never fire: it divides by `node_no_such_divisor`"),
         ("rule:own/NoSuchLabel".into(), "`node_load1` with a label `colour`"),
         ("rule:own/DoesNotEvaluate".into(), "does not evaluate"),
     ] {

@@ -226,10 +226,11 @@ fn restarts(name: &str, deployed: &Deployed, found: &Inspection, log: &[String],
     let logs = Fix::watchpost(["logs", name]).note("shows why");
     let restart = Fix::docker(["restart", &deployed.container.name]).note("clears the count");
     let mut finding = finding.why(format!("it ended with exit status {}", found.exit_code));
-    if let Some(line) = docker::error_line(log) {
+    let reason = docker::error_line(log);
+    if let Some(line) = &reason {
         finding = finding.why(format!("its log says: {line}"));
     }
-    Some(finding.fix(logs.then(restart)))
+    Some(finding.fix(reason.and_then(|reason| fix_of(name, deployed, &reason)).unwrap_or_else(|| logs.then(restart))))
 }
 
 /// Changes of the spec that nobody has deployed.

@@ -487,7 +487,7 @@ fn a_query_for_another_type_of_data_source_goes_nowhere() {
     assert_eq!(elastic.what, needs("elasticsearch"));
     let input = asks(json!("${DS_PROMETHEUS}"), json!({"refId": "A", "expr": "up"}));
     assert_eq!(input.what, "nothing resolves the data source `${DS_PROMETHEUS}`");
-    assert!(input.fix_text().contains("`watchpost dashboards import`"), "{}", input.fix_text());
+    assert!(input.fix_text().contains("`watchpost dashboards import FILE`"), "{}", input.fix_text());
 }
 
 #[test]

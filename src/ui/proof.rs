@@ -247,7 +247,7 @@ fn note_line(notes: &[&Finding]) -> String {
     }
     let text = match notes {
         [one] => format!("{} {}", one.subject, what_and_why(one)),
-        _ if kinds.len() <= 2 => {
+        _ if kinds.len() <= 2 && kinds.values().any(|number| *number > 1) => {
             let kinds: Vec<String> = kinds.into_iter().map(|(kind, number)| format!("{number} {kind}")).collect();
             format!("{} (-v for details)", kinds.join(", "))
         }
@@ -356,18 +356,19 @@ pub fn is_green(report: &Report) -> bool {
 
 /// What `up` says at its end of what was not checked and can be, and how; empty when there is nothing.
 pub fn unchecked(report: &Report) -> String {
-    let mut parts = Vec::new();
+    let (mut parts, mut ways) = (Vec::new(), Vec::new());
     for checked in &report.links {
         if is_unchecked(checked) {
             let name = checked.link.name();
             let were = if name.ends_with('s') { "were" } else { "was" };
             let fix = checked.findings.first().and_then(|finding| finding.fix.as_ref());
-            parts.extend(fix.map(|fix| format!("{name} {were} not checked: {fix}")));
+            ways.extend(fix.map(|fix| format!("{name} {were} not checked: {fix}")));
         } else {
             let unseen = unseen(checked).into_iter();
             parts.extend(unseen.map(|(unit, number)| format!("{} not checked yet", part(checked, unit, number))));
         }
     }
+    parts.extend(ways);
     parts.join("; ")
 }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -8,6 +9,7 @@ use crate::cli::shared::context::{Choice, Context, Prepared};
 use crate::cli::shared::session::{self, Draft};
 use crate::cli::{block_on, or_interrupt};
 use crate::compose::values::Port;
+use crate::compose::{Secret, SecretExtension};
 use crate::deployed::Stack;
 use crate::docker::{self, Client, Job};
 use crate::error::{Error, Exit};
@@ -273,7 +275,7 @@ fn pages(context: &Context, prepared: &Prepared, client: &Client) -> Vec<PageAdd
             pages.push(PageAddress {
                 title: extension.title.clone(),
                 address: format!("http://{}:{}{}", client.engine.openable(&port.ip), port.host, page.path),
-                note: noted(page.note.as_deref().unwrap_or_default(), context),
+                note: noted(page.note.as_deref().unwrap_or_default(), &prepared.bundle.compose.secrets, context),
             });
         }
     }
@@ -283,6 +285,47 @@ fn pages(context: &Context, prepared: &Prepared, client: &Client) -> Vec<PageAdd
 }
 
 /// A page's note. A command of ours stands at its end, and needs the flags that lead to this stack.
-fn noted(note: &str, context: &Context) -> String {
-    if note.contains("watchpost ") { format!("{note}{}", context.same_stack()) } else { note.to_owned() }
+fn noted(note: &str, secrets: &BTreeMap<String, Secret>, context: &Context) -> String {
+    let note = with_source(note, secrets);
+    if note.contains("watchpost ") { format!("{note}{}", context.same_stack()) } else { note }
+}
+
+/// `secrets show` shows what was generated; of any other secret, a note says where its value is.
+fn with_source(note: &str, secrets: &BTreeMap<String, Secret>) -> String {
+    let asked = note.split_once("watchpost ");
+    let of_secret = |(before, command): (&str, &str)| {
+        Some((before.to_owned(), secrets.get(command.strip_prefix("secrets show ")?)?))
+    };
+    let Some((before, secret)) = asked.and_then(of_secret) else {
+        return note.to_owned();
+    };
+    match secret {
+        Secret { extension: Some(SecretExtension { generate: Some(_), .. }), .. } => note.to_owned(),
+        Secret { environment: Some(variable), .. } => format!("{before}in the variable {variable}"),
+        Secret { file: Some(file), .. } => format!("{before}in the file {file}"),
+        _ => format!("{before}as the command in the spec prints it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_generated_secret_is_shown_by_secrets_show() {
+        let generated = SecretExtension { generate: Some(24), ..SecretExtension::default() };
+        let command = SecretExtension { command: vec!["pass".into()], ..SecretExtension::default() };
+        let secrets = BTreeMap::from([
+            ("made".to_owned(), Secret { extension: Some(generated), ..Secret::default() }),
+            ("env".to_owned(), Secret { environment: Some("ADMIN".into()), ..Secret::default() }),
+            ("file".to_owned(), Secret { file: Some("./admin".into()), ..Secret::default() }),
+            ("command".to_owned(), Secret { extension: Some(command), ..Secret::default() }),
+        ]);
+        let note = |name: &str| with_source(&format!("password: watchpost secrets show {name}"), &secrets);
+        assert_eq!(note("made"), "password: watchpost secrets show made");
+        assert_eq!(note("env"), "password: in the variable ADMIN");
+        assert_eq!(note("file"), "password: in the file ./admin");
+        assert_eq!(note("command"), "password: as the command in the spec prints it");
+        assert_eq!(with_source("user admin", &secrets), "user admin");
+    }
 }

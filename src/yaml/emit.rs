@@ -10,12 +10,26 @@ pub fn emit(value: &Value) -> String {
         compact_list_indent: false,
         // Fold nothing: a long line stays one line.
         folded_wrap_chars: usize::MAX,
+        prefer_block_scalars: !has_blank_line_with_tab(value),
     };
     let mut text = String::new();
     let written = serde_saphyr::to_fmt_writer_with_options(&mut text, value, options);
     // JSON data has no type that YAML lacks, and writing to a String cannot fail.
     debug_assert!(written.is_ok(), "{written:?}");
     text
+}
+
+/// Readers disagree about a line of a block that holds nothing but blanks and tabs: such texts are quoted.
+fn has_blank_line_with_tab(value: &Value) -> bool {
+    let blank = |line: &str| line.contains('\t') && line.trim().is_empty();
+    match value {
+        Value::String(text) => text.contains('\n') && text.lines().any(blank),
+        Value::Array(items) => items.iter().any(has_blank_line_with_tab),
+        Value::Object(map) => map
+            .iter()
+            .any(|(key, value)| has_blank_line_with_tab(value) || key.contains('\n') && key.lines().any(blank)),
+        _ => false,
+    }
 }
 
 /// The same, each line indented by `indent` spaces; without the last line break.

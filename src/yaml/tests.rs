@@ -241,6 +241,15 @@ fn people_can_read_what_is_written() {
 }
 
 #[test]
+fn a_line_of_blanks_and_tabs_reads_back_in_every_reader() {
+    for text in ["\n\t", "a\n\t\nb", "\t\n", " \t\n x\n"] {
+        let value = serde_json::json!({ "a": text });
+        let written = emit(&value);
+        assert!(readings(&written).iter().all(|read| read.as_ref() == Ok(&value)), "{text:?}: {written}");
+    }
+}
+
+#[test]
 fn a_quoted_text_stays_on_one_line() {
     assert_eq!(quote("a\"b\\c\nd\re\tf\u{85}g\u{2028}h"), r#""a\"b\\c\nd\re\tf\u0085g\u2028h""#);
 }

@@ -67,6 +67,11 @@ fn reports_error(line: &str) -> bool {
     ["error", "fatal", "panic", "cannot", "failed", "denied"].iter().any(|word| line.contains(word))
 }
 
+/// The value of a field, in a line of JSON or logfmt.
+pub fn field(line: &str, key: &str) -> Option<String> {
+    fields(line).into_iter().find_map(|(name, value)| (name == key).then_some(value))
+}
+
 /// The fields of a line in JSON or logfmt; none when it is in neither.
 fn fields(line: &str) -> Vec<(String, String)> {
     if let Ok(Value::Object(object)) = serde_json::from_str(line) {
@@ -102,6 +107,9 @@ fn logfmt(line: &str) -> Vec<(String, String)> {
 fn value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(char::is_whitespace).unwrap_or(text.len());
+        // What is not quoted as it should be is better quoted whole than cut.
+        let next = text[end..].split_whitespace().next();
+        let end = if next.is_none_or(|next| next.contains('=')) { end } else { text.len() };
         return (text[..end].to_owned(), &text[end..]);
     };
     let mut value = String::new();

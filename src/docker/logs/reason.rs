@@ -1,5 +1,7 @@
 //! The line of a log that says why a program failed.
 
+use crate::reason::field;
+
 /// Lines before a panic that may say more than the panic does.
 const BEFORE_PANIC: usize = 3;
 /// Words of lines that report an error, where no level says so.
@@ -59,7 +61,7 @@ fn is_panic(line: &str) -> bool {
 fn reports_error(line: &str) -> bool {
     match level(line).as_deref() {
         Some("error" | "err" | "fatal" | "panic" | "critical" | "crit" | "eror") => true,
-        Some("info" | "debug" | "notice" | "trace") => logged(line, "err").is_some(),
+        Some("info" | "debug" | "notice" | "trace") => field(line, "err").is_some(),
         _ => {
             let line = line.to_lowercase();
             WORDS.iter().any(|word| line.contains(word))
@@ -85,13 +87,13 @@ fn level(line: &str) -> Option<String> {
         };
         (digits && rest.as_bytes().get(4) == Some(&b' ')).then(|| level.to_owned())
     };
-    let found = logged(line, "level").or_else(|| logged(line, "lvl")).or_else(|| glog(line))?;
+    let found = field(line, "level").or_else(|| field(line, "lvl")).or_else(|| glog(line))?;
     Some(found.to_lowercase())
 }
 
 /// What a line says of its error.
 fn error(line: &str) -> String {
-    let named = ["err", "error", "msg"].into_iter().filter_map(|key| logged(line, key));
+    let named = ["err", "error", "msg"].into_iter().filter_map(|key| field(line, key));
     let found = named.into_iter().find(|text| !text.is_empty());
     let after_source = || line.split_once("] ").filter(|_| level(line).is_some()).map(|(_, text)| text.to_owned());
     let unquoted = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
@@ -99,40 +101,6 @@ fn error(line: &str) -> String {
     let text = text.strip_prefix("Error: ").unwrap_or(&text).trim_start_matches('✗').trim();
     // Messages of several lines are one here.
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The value of a key, in a line of logfmt or JSON.
-fn logged(line: &str, key: &str) -> Option<String> {
-    if line.starts_with('{') {
-        let object: serde_json::Value = serde_json::from_str(line).ok()?;
-        return Some(object.get(key)?.as_str()?.to_owned());
-    }
-    let key = format!("{key}=");
-    let starts = |at: usize| at == 0 || line.as_bytes()[at - 1].is_ascii_whitespace();
-    let (at, _) = line.match_indices(&key).find(|(at, _)| starts(*at))?;
-    Some(logfmt_value(&line[at + key.len()..]))
-}
-
-/// Up to its closing quote, with its escapes resolved, or up to the next blank.
-fn logfmt_value(text: &str) -> String {
-    let Some(quoted) = text.strip_prefix('"') else {
-        // What is not quoted as it should be is better quoted whole than cut.
-        let is_one = |text: &str| text.split(' ').nth(1).is_none_or(|next| next.contains('='));
-        return if is_one(text) { text.split(' ').next().unwrap_or_default().to_owned() } else { text.to_owned() };
-    };
-    let mut value = String::new();
-    let mut chars = quoted.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => match chars.next() {
-                Some('n' | 't') => value.push(' '),
-                other => value.extend(other),
-            },
-            c => value.push(c),
-        }
-    }
-    value
 }
 
 #[cfg(test)]
